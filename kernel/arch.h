@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract between kernel/ and arch/: all that either may use of the other.
+ *
+ * The first half is what the processor's side provides, the second what it calls.  Types that C
+ * needs whole (struct arch_cpu, arch_thread, arch_space) and the few inline functions of the fast
+ * path come from arch/x86_64/contract.h, which nothing else of kernel/ includes.
+ *
+ * The kernel runs with interrupts off, except inside arch_window() and the idle loop.  All entries
+ * hand over the frame they built and return the frame to leave by: a switch of threads is nothing
+ * more than returning another thread's frame.
+ */
+#ifndef KERNEL_ARCH_H
+#define KERNEL_ARCH_H
+
+#include <limen/boot.h>
+#include <limen/errors.h>
+#include <limen/objects.h>
+#include <limen/regs.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cpu;        /* kernel/cpu.h; its first member is struct arch_cpu */
+struct thread;     /* kernel/thread.h */
+struct arch_space; /* page tables; embedded in struct space */
+
+#include "contract.h"
+
+/*
+ * Provided by arch/x86_64/contract.h, inline:
+ *
+ *   this_cpu                     this processor's struct cpu, as a GS-relative pointer
+ *   phys_to_virt, virt_to_phys   through the physical map
+ *   arch_switch(from, to)        the registers outside the frame: kernel stack, CR3, FS and GS
+ * base, FPU state.  From then on `to` is the thread this processor runs. arch_ticks() the TSC
+ *   arch_window()                lets pending interrupts in for an instant.  Interrupts are off
+ *                                before and after.  A thread may be preempted here, and everything
+ *                                it knew about objects it must look up again.
+ */
+
+/* -- arch provides -- */
+
+/* Sets the boot processor up: features, descriptor tables, its area of stacks, GS, interrupt
+ * controllers, timer.  `cpu` is the kernel's block for it.  Panics where the machine will not do.
+ */
+void arch_init(struct cpu *cpu, const struct limen_boot *boot);
+
+/* Fills the clock page with what arch_init measured. */
+struct limen_clock;
+void arch_clock_fill(struct limen_clock *clock);
+uint64_t arch_calibration_ticks(void);
+
+/* Monotonic nanoseconds to TSC ticks, saturating. */
+uint64_t arch_ns_to_ticks(uint64_t ns);
+
+/* Asks for kernel_timer() at the given tick, or never for UINT64_MAX.  One-shot. */
+void arch_timer_set(uint64_t tick);
+
+/* A thread object is 2^LIMEN_THREAD_ORDER bytes at `memory` (physical-map address, aligned): page 0
+ * holds struct thread, page 1 is arch's for FPU state, page 2 the page table of the stack, page 3
+ * stays unused, pages 4 to 7 are the kernel stack.  Create maps the stack between guards and sets
+ * arch->regs to a cleared user frame at its top; destroy undoes it.  Neither touches page 0 beyond
+ * `arch`. */
+void arch_thread_create(struct arch_thread *arch, void *memory);
+void arch_thread_destroy(struct arch_thread *arch);
+
+/* Makes `arch` the idle thread of a processor, on a stack of its own from the boot allocator: its
+ * frame is a kernel frame that halts with interrupts on, for ever. */
+void arch_idle_create(struct arch_thread *arch);
+
+/* Puts `from` into the thread's user frame: general registers and RIP, RSP as given, RFLAGS with
+ * only what ring 3 may set, CS and SS constant.  The thread will leave by IRET.  `from` may be a
+ * frame already in kernel memory only. */
+void arch_regs_set(struct arch_thread *arch, const struct limen_regs *from);
+
+/* The FS and GS bases; false when not canonical lower-half addresses. */
+bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs);
+
+/* Address spaces.  `top` is a page of cleared memory that becomes the top table. Tables below it
+ * come from kernel_take_table().  Map checks nothing but that the place is empty (ALREADY_MAPPED)
+ * and that tables last (NO_TABLES; tables already taken stay in the space); the caller has checked
+ * alignment, range and W^X.  Unmap leaves no stale translation in any TLB. */
+void arch_space_create(struct arch_space *space, void *top);
+enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t physical,
+                          unsigned order, unsigned rights, enum limen_cache cache);
+void arch_unmap(struct arch_space *space, uint64_t address, unsigned order);
+void arch_space_clear(struct arch_space *space); /* forgets every user mapping and table */
+
+/* Interrupt lines (numbers as in LIMEN_IRQ_CONTROL_ISSUE).  Attach routes the line to this
+ * processor, masked.  A delivered interrupt is masked again before kernel_irq() is called. */
+unsigned arch_irq_count(void);
+enum limen_error arch_irq_attach(unsigned line, enum limen_irq_mode mode);
+void arch_irq_detach(unsigned line);
+void arch_irq_unmask(unsigned line);
+
+/* One access to a port, 1, 2 or 4 bytes. */
+uint32_t arch_port_in(uint16_t port, unsigned bytes);
+void arch_port_out(uint16_t port, unsigned bytes, uint32_t value);
+
+/* The polled console of last resort: serial, and the framebuffer once a panic took it. */
+void arch_console_write(const char *text, size_t length);
+
+/* Prints the reason, the frame if there is one, and a backtrace of every stack of the chain; then
+ * stops the machine, through isa-debug-exit where that exists. */
+_Noreturn void arch_panic(const struct limen_regs *regs, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+#define panic(...) arch_panic(NULL, __VA_ARGS__)
+
+/* Leaves the machine for good after an orderly stop. */
+_Noreturn void arch_stop(unsigned status);
+
+/* Prints the thread's registers and the reason it died, as an oops that kills nothing else. */
+void arch_print_regs(const struct limen_regs *regs);
+
+/* -- kernel provides -- */
+
+/* The C entry, on the loader's boot stack.  Returns the frame of the first thread. */
+struct limen_regs *kernel_main(const struct limen_boot *boot);
+
+/* Pages of cleared memory before the objects exist; panics when there are none.  Physical-map
+ * address. */
+void *kernel_boot_alloc(size_t pages);
+
+/* A page for the space's tables, cleared, or NULL. */
+void *kernel_take_table(struct arch_space *space);
+
+/* SYSCALL: `regs` is complete and is the current thread's user frame. */
+struct limen_regs *kernel_syscall(struct limen_regs *regs);
+
+/* An exception raised by the current thread in ring 3.  detail: CR2 or 0, DR6 or 0 (for #MC: status
+ * and address, with the bank in regs->error). */
+struct limen_regs *kernel_exception(struct limen_regs *regs, uint64_t detail0, uint64_t detail1);
+
+/* On the interrupt stack, once for each interrupt; may open windows. */
+void kernel_irq(unsigned line);
+void kernel_timer(void);
+
+/* After the outermost interrupt: `regs` is what was interrupted (user frame, kernel frame in a
+ * window, or idle).  Chooses who runs now. */
+struct limen_regs *kernel_reschedule(struct limen_regs *regs);
+
+/* Counters that arch feeds (enum limen_counter). */
+void kernel_count(enum limen_counter counter);
+
+/* The kernel's log, which keeps what was said at boot for ring 3 to read, and writes it to the
+ * panic console as long as no driver has taken over. */
+void kernel_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+size_t kernel_format(char *buffer, size_t size, const char *format, __builtin_va_list arguments);
+
+#endif
