@@ -104,7 +104,7 @@ static EFI_STATUS read_handed_over(struct loader *loader, const char *name,
 static EFI_STATUS read_open_file(struct loader *loader, EFI_FILE_HANDLE handle,
                                  enum limen_memory_kind kind, struct file *file)
 {
-    UINT64 size;
+    UINT64 size = 0;
     EFI_STATUS status = handle->SetPosition(handle, UINT64_MAX); /* the end; a folder has none */
     if (!EFI_ERROR(status))
         status = handle->GetPosition(handle, &size);
