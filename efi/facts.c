@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "loader.h"
+#include "machine.h"
+#include "processor.h"
+#include <cpuid.h>
+#include <string.h>
+
+#define CPUID_STANDARD 1u
+#define CPUID_EXTENDED 0x80000001u
+
+EFI_STATUS facts_check_processor(struct loader *loader)
+{
+    struct machine_features features = {0};
+    unsigned eax, ebx, ecx, edx;
+    char missing[80];
+    if (__get_cpuid(CPUID_STANDARD, &eax, &ebx, &ecx, &edx))
+        features.standard = edx;
+    if (__get_cpuid(CPUID_EXTENDED, &eax, &ebx, &ecx, &edx))
+        features.extended = edx;
+    machine_missing_features(features, missing, sizeof missing);
+    if (missing[0] != '\0')
+        return fail(loader, EFI_UNSUPPORTED,
+                    "this processor, or what the firmware enables of it, lacks %s", missing);
+    if ((cr4_read() & CR4_FIVE_LEVELS) != 0) /* cannot be left in long mode */
+        return fail(loader, EFI_UNSUPPORTED,
+                    "the firmware uses 5-level paging; switch that (LA57) off in its settings");
+    return EFI_SUCCESS;
+}
+
+static struct limen_boot_framebuffer find_framebuffer(struct loader *loader)
+{
+    /* A handle each: the console's own may stand for several screens and have no memory. */
+    static EFI_GUID graphics_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+    struct limen_boot_framebuffer framebuffer = {0};
+    UINTN count;
+    EFI_HANDLE *handles;
+    if (EFI_ERROR(loader->services->LocateHandleBuffer(ByProtocol, &graphics_guid, NULL, &count,
+                                                       &handles)))
+        return framebuffer;
+    for (UINTN i = 0; i < count && framebuffer.address == 0; i++) {
+        EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics;
+        if (!EFI_ERROR(
+                loader->services->HandleProtocol(handles[i], &graphics_guid, (void **)&graphics)) &&
+            graphics->Mode != NULL && graphics->Mode->Info != NULL)
+            framebuffer = machine_framebuffer(graphics->Mode);
+    }
+    loader->services->FreePool(handles);
+    return framebuffer;
+}
+
+static uint64_t find_rsdp(struct loader *loader)
+{
+    static const EFI_GUID guids[] = {ACPI_20_TABLE_GUID, ACPI_TABLE_GUID};
+    for (unsigned g = 0; g < 2; g++) {
+        for (UINTN i = 0; i < loader->system->NumberOfTableEntries; i++) {
+            const EFI_CONFIGURATION_TABLE *table = &loader->system->ConfigurationTable[i];
+            if (memcmp(&table->VendorGuid, &guids[g], sizeof guids[g]) == 0 &&
+                machine_rsdp_valid(table->VendorTable, g == 0))
+                return (uintptr_t)table->VendorTable;
+        }
+    }
+    return 0;
+}
+
+/* Stall() may be held up, never cut short: the least of a few tries is nearest to the truth. */
+static uint64_t measure_tsc(struct loader *loader)
+{
+    enum { TRIES = 3, MICROSECONDS = 2000, SECOND = 1000000 };
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < TRIES; i++) {
+        const uint64_t start = tsc_read();
+        if (EFI_ERROR(loader->services->Stall(MICROSECONDS)))
+            return 0;
+        const uint64_t ticks = tsc_read() - start;
+        if (ticks < least)
+            least = ticks;
+    }
+    return least * (SECOND / MICROSECONDS);
+}
+
+void facts_gather(struct loader *loader, struct limen_boot *boot)
+{
+    EFI_TIME time;
+    if (!EFI_ERROR(loader->system->RuntimeServices->GetTime(&time, NULL)))
+        boot->wall_seconds = machine_unix_seconds(&time);
+    boot->framebuffer = find_framebuffer(loader);
+    if (boot->framebuffer.address != 0)
+        reserve_device(loader, boot->framebuffer.address,
+                       (uint64_t)boot->framebuffer.stride * boot->framebuffer.height *
+                           sizeof(uint32_t));
+    boot->rsdp = find_rsdp(loader);
+    boot->tsc_hz = measure_tsc(loader);
+}
