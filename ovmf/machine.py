@@ -8,6 +8,7 @@ import json
 import os
 import re
 import select
+import shlex
 import socket
 import subprocess
 import tempfile
@@ -55,7 +56,7 @@ class Settings:
     gfx: str = "std"  # QEMU's -vga, or "none"
     icount: bool = False  # count instructions exactly: one tick of the TSC for each
     cmdline: str = ""
-    extra: tuple = ()  # more of QEMU's own arguments
+    incoming: Path | None = None  # a saved state to start from (parked.py)
 
     def acceleration(self):
         return self.accel or best_accelerator()
@@ -98,7 +99,9 @@ def qemu_arguments(settings, variables, cmdline_file):
         # A fixed clock and seed, so that the run depends on nothing but the image.
         arguments += ["-icount", "shift=0,sleep=off", "-seed", "1",
                       "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
-    return [*arguments, *settings.extra]
+    if settings.incoming:
+        arguments += ["-incoming", f"exec:cat {shlex.quote(str(settings.incoming))}"]
+    return arguments
 
 
 class RunDirectory:
