@@ -5,6 +5,8 @@
 set -eu
 stamp=$1
 list=$(dirname "$0")/packages.txt
+log=$(dirname "$stamp")/setup.log
+mkdir -p "$(dirname "$stamp")"
 
 say() {
     echo "setup: $*" >&2
@@ -38,18 +40,18 @@ else
             say "  apt-get update && $install"
             exit 1
         fi
-        say "installing them with apt-get; this takes about a minute."
+        say "installing them with apt-get; this takes about a minute.  It reports to $log."
         {
             $as_root apt-get update -q
             # shellcheck disable=SC2086  # one word an argument
             $as_root env DEBIAN_FRONTEND=noninteractive $install -q
-        } >&2 || {
-            say "apt-get failed; what it said stands above.  To try by hand:"
+        } >"$log" 2>&1 || {
+            tail -n 20 "$log" >&2
+            say "apt-get failed; the end of what it said stands above.  To try by hand:"
             say "  ${as_root:+sudo }apt-get update && ${as_root:+sudo }$install"
             exit 1
         }
         say "done."
     fi
 fi
-mkdir -p "$(dirname "$stamp")"
 echo "# The packages of packages.txt are installed." >"$stamp"
