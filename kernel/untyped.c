@@ -126,10 +126,11 @@ static enum limen_error destination(const struct invocation *call, const struct 
     return slot_is_empty(*place) ? LIMEN_OK : LIMEN_SLOT_OCCUPIED;
 }
 
-/* Starts again from the first byte where nothing derived is left. */
-static void reclaim(struct slot *untyped)
+/* A watermark without anything derived is what is left of objects that have gone.  Without one,
+ * `cleared` is the progress of a call that has made nothing yet, and stays. */
+void untyped_reclaim(struct slot *untyped)
 {
-    if (!untyped->child) {
+    if (!untyped->child && untyped->used) {
         untyped->used = 0;
         untyped->cleared = 0;
     }
@@ -186,7 +187,7 @@ static enum limen_error make_step(struct invocation *call, struct retype *want)
     enum limen_error error = destination(call, want, want->made, &place);
     if (error)
         return error;
-    reclaim(untyped);
+    untyped_reclaim(untyped);
     uint64_t start = untyped_place(untyped->used, want->order);
     uint64_t end = start + (1ull << want->order);
     if (end > 1ull << untyped->order)

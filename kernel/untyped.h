@@ -13,6 +13,9 @@ unsigned untyped_object_order(enum limen_type type, uint64_t order);
  */
 uint64_t untyped_place(uint64_t used, unsigned order);
 
+/* Starts again from the first byte where nothing derived is left. */
+void untyped_reclaim(struct slot *untyped);
+
 /* Makes one object of memory that is cleared where it must be, and its first capability. */
 void untyped_make(struct slot *slot, struct slot *untyped, enum limen_type type, unsigned order,
                   void *memory);
