@@ -161,11 +161,13 @@ static enum limen_error check(const struct invocation *call, const struct retype
     return LIMEN_OK;
 }
 
-/* Clears up to a page of what the next object needs; true when enough is clear. */
-static bool clear_step(struct slot *untyped, uint64_t start, uint64_t end)
+/* Clears up to a page of what is not clear below `end`; true when nothing is left to clear.  What
+ * the object's alignment skips is cleared with it: `cleared` speaks of everything below, and when
+ * this call gets no further something smaller may be made there. */
+static bool clear_step(struct slot *untyped, uint64_t end)
 {
-    if (untyped->cleared < start)
-        untyped->cleared = start;
+    if (untyped->cleared < untyped->used)
+        untyped->cleared = untyped->used;
     if (untyped->cleared >= end)
         return true;
     uint64_t size = end - untyped->cleared;
@@ -193,7 +195,7 @@ static enum limen_error make_step(struct invocation *call, struct retype *want)
     if (end > 1ull << untyped->order)
         return LIMEN_NO_MEMORY;
     uint64_t clear = bytes_to_clear(want->type, want->order);
-    if (clear && !untyped->device && !clear_step(untyped, start, start + clear))
+    if (clear && !untyped->device && !clear_step(untyped, start + clear))
         return LIMEN_OK;
 
     /* Point of no return. */
