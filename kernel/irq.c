@@ -63,13 +63,12 @@ static enum limen_error issue(struct invocation *call)
         return error;
 
     /* Point of no return. */
+    untyped_reclaim(untyped);
     struct irq *irq = (struct irq *)((char *)untyped->object + start);
     memset(irq, 0, sizeof(*irq));
     irq->line = (uint32_t)line;
     irq->notification_slot.holder = HOLDER_IRQ_NOTIFICATION;
     untyped->used = end;
-    if (untyped->cleared < end)
-        untyped->cleared = end;
     slot_fill(place, untyped, LIMEN_TYPE_IRQ, LIMEN_RIGHTS_ALL, irq);
     this_cpu->irqs[line] = irq;
     return LIMEN_OK;
