@@ -401,17 +401,25 @@ static struct limen_regs *wait_for_bits(struct thread *self, struct notification
     return block(self, LIMEN_THREAD_WAITING, flags);
 }
 
-/* Refuses a caller that nobody could answer. */
-static void turn_away(struct endpoint *endpoint, struct thread *caller)
+/* What forbids to take the message of a sender that waited: nobody could answer its call, or since
+ * its tag was checked it lost its message page or had its registers set. */
+static enum limen_error objection(const struct thread *sender, const struct reply *reply)
 {
-    dequeue(endpoint, caller);
-    forget_deadline(caller);
-    if (caller->faulted) {
-        caller->state = LIMEN_THREAD_STOPPED;
+    if (sender->calling && !reply)
+        return LIMEN_NO_CALLER;
+    return sender->faulted ? LIMEN_OK : check_tag(sender, sender->arch.regs->rsi);
+}
+
+static void turn_away(struct endpoint *endpoint, struct thread *sender, enum limen_error error)
+{
+    dequeue(endpoint, sender);
+    forget_deadline(sender);
+    if (sender->faulted) {
+        sender->state = LIMEN_THREAD_STOPPED;
         return;
     }
-    finish(caller, LIMEN_NO_CALLER);
-    scheduler_ready(caller);
+    finish(sender, error);
+    scheduler_ready(sender);
 }
 
 /* Takes the first sender.  Its wait ends here unless it is a caller. */
@@ -425,7 +433,7 @@ static void take_sender(struct thread *self, struct endpoint *endpoint, struct t
     wake(sender);
 }
 
-/* Returns NULL when a caller had to be turned away and the wait must begin again. */
+/* Returns NULL when a sender had to be turned away and the wait must begin again. */
 static struct limen_regs *wait_for_message(struct thread *self, struct endpoint *endpoint,
                                            struct reply *reply, uint64_t flags)
 {
@@ -435,8 +443,9 @@ static struct limen_regs *wait_for_message(struct thread *self, struct endpoint 
     }
     if (endpoint->state == ENDPOINT_SENDERS) {
         struct thread *sender = first_in(&endpoint->queue);
-        if (sender->calling && !reply) {
-            turn_away(endpoint, sender);
+        enum limen_error error = objection(sender, reply);
+        if (error) {
+            turn_away(endpoint, sender, error);
             return NULL;
         }
         self->reply = reply;
