@@ -81,7 +81,7 @@ static unsigned deliver_words(struct thread *to, unsigned count, const uint64_t 
 static void deliver_fault(struct thread *from, struct thread *to)
 {
     uint64_t words[LIMEN_FAULT_WORDS];
-    const uint64_t *frame = from->arch.regs->words;
+    const uint64_t *frame = limen_regs_words(from->arch.regs);
 
     for (unsigned i = 0; i < LIMEN_FAULT_DETAIL_WORDS; i++)
         words[i] = from->fault.detail[i];
@@ -309,7 +309,7 @@ static void answer_fault(struct thread *from, struct thread *to)
         const unsigned in_registers = LIMEN_WORDS_IN_REGISTERS - LIMEN_FAULT_DETAIL_WORDS;
         for (unsigned i = 0; i < LIMEN_REGS_WORDS; i++) {
             unsigned word = LIMEN_FAULT_DETAIL_WORDS + i;
-            frame.words[i] =
+            limen_regs_words(&frame)[i] =
                 i < in_registers ? from->arch.regs->words[word] : from->page->words[word];
         }
         arch_regs_set(&to->arch, &frame);

@@ -181,14 +181,14 @@ static enum limen_error set_regs(const struct invocation *call, struct thread *t
     if (thread == call->self || thread->resume || thread->state == LIMEN_THREAD_READY)
         return LIMEN_BUSY;
     for (unsigned i = 0; i < LIMEN_REGS_WORDS; i++)
-        frame.words[i] = word_of(call, i);
+        limen_regs_words(&frame)[i] = word_of(call, i);
     arch_regs_set(&thread->arch, &frame);
     return LIMEN_OK;
 }
 
 static enum limen_error get_regs(struct invocation *call, const struct thread *thread)
 {
-    const struct limen_regs *frame = arch_user_regs(&thread->arch);
+    const uint64_t *frame = limen_regs_words(arch_user_regs(&thread->arch));
 
     if (!call->self->page)
         return LIMEN_NO_MESSAGE_PAGE;
@@ -196,9 +196,9 @@ static enum limen_error get_regs(struct invocation *call, const struct thread *t
         return LIMEN_BUSY;
     for (unsigned i = 0; i < LIMEN_REGS_WORDS; i++) {
         if (i < LIMEN_WORDS_IN_REGISTERS)
-            call->word[i] = frame->words[i];
+            call->word[i] = frame[i];
         else
-            call->self->page->words[i] = frame->words[i];
+            call->self->page->words[i] = frame[i];
     }
     call->results = LIMEN_REGS_WORDS;
     return LIMEN_OK;
