@@ -16,7 +16,7 @@ all: $(BUILD)/limen.img
 $(BUILD)/ovmf/park.img: $(BUILD)/ovmf/PARK.EFI ovmf/image.py
 	ovmf/image.py --disk-guid=4c696d65-6e00-4000-8000-000000000003 $@ EFI/BOOT/BOOTX64.EFI=$<
 
-$(BUILD)/ovmf/PARK.EFI: $(BUILD)/ovmf/park.obj
+$(BUILD)/ovmf/PARK.EFI: $(BUILD)/ovmf/park.obj $(BUILD)/efi/libc/string.obj
 	lld-link /subsystem:efi_application /entry:efi_main /nodefaultlib /Brepro /out:$@ $^
 
 $(BUILD)/ovmf/park.obj: ovmf/park.c efi/build.mk

@@ -362,7 +362,8 @@ class Machine:
         found = []
         try:
             self.monitor("stop")
-            found.append("Registers:\n" + self.human_monitor("info registers").strip())
+            registers = self.human_monitor("info registers").partition("\r\nFCW=")[0]
+            found.append("Registers:\n" + registers.replace("\r", "").strip())
             found.append("Backtrace:\n" + self._backtrace())
         except (MachineError, OSError, subprocess.SubprocessError) as error:
             found.append(f"(no more: {error})")
