@@ -19,7 +19,7 @@ from run import settings_from_environment
 
 SECONDS = 300
 COLUMNS = ("min", "p50", "p99", "max", "n")
-ROW = re.compile(r"^(\w+)" + r" +(\d+)" * len(COLUMNS) + r"\s*$", re.M)
+ROW = re.compile(r"^(\w+)" + r" +(\d+)" * len(COLUMNS) + r"(?: +\w+)?\s*$", re.M)
 
 # Instructions of others, counted in the same way on the same emulator (QEMU 7.2, -cpu max, one
 # processor), user stubs included: Linux 6.1 with default settings, by its nearest equivalent, and
