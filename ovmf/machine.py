@@ -30,12 +30,16 @@ DEBUG_EXIT_PORT = 0xF4
 EXIT_STATUS_ZERO = 0x10
 EXIT_PANIC = 0x7F
 
-# The loader's last words, after which the serial port belongs to the kernel; and how each sentence
-# begins with which it gives up (efi/).
-LOADER_FAREWELL = re.compile(rb"(?i:limen loader): leaving boot services[^\n]*\n")
-LOADER_REFUSAL = re.compile(rb"limen loader: cannot boot: [^\n]*\n")
+# The loader's last words, after which the serial port belongs to the kernel, and what it says when
+# it gives up (efi/).
+LOADER_FAREWELL = re.compile(rb"Limen: loaded, leaving boot services\r*\n")
+LOADER_REFUSAL = re.compile(rb"Limen cannot start: [^\n]*\n")
 
 CMDLINE_FILE = "opt/limen/cmdline"
+
+# Where gdb finds the machine of make run or make debug.  Relative, like all sockets here, because
+# the path of a socket may have no more than 107 characters.
+GDB_SOCKET = Path("build/gdb.socket")
 
 
 class MachineError(Exception):
@@ -111,7 +115,6 @@ class RunDirectory:
         runs = BUILD / "run"
         runs.mkdir(parents=True, exist_ok=True)
         self.scratch = tempfile.TemporaryDirectory(dir=runs, prefix="")
-        # Relative, because the path of a socket may have no more than 107 characters.
         self.path = Path(self.scratch.name).relative_to(ROOT)
         self.variables = self.path / "variables.fd"
         self.cmdline = self.path / "cmdline"
@@ -359,7 +362,8 @@ class Machine:
         found = []
         try:
             self.monitor("stop")
-            found.append("Registers:\n" + self.human_monitor("info registers").strip())
+            registers = self.human_monitor("info registers").partition("\r\nFCW=")[0]
+            found.append("Registers:\n" + registers.replace("\r", "").strip())
             found.append("Backtrace:\n" + self._backtrace())
         except (MachineError, OSError, subprocess.SubprocessError) as error:
             found.append(f"(no more: {error})")
@@ -371,7 +375,7 @@ class Machine:
         gdb = subprocess.run(
             ["gdb", "--batch", "--nx", "-ex", "set pagination off",
              "-ex", "set architecture i386:x86-64", "-ex", f"target remote {stub}",
-             "-x", str(ROOT / "ovmf" / "debug.py"), "-ex", "limen-bt", "-ex", "limen-threads",
+             "-x", str(ROOT / "ovmf" / "gdb.py"), "-ex", "limen-bt", "-ex", "limen-threads",
              str(self.settings.kernel)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=30, check=False)

@@ -8,11 +8,14 @@
  * again, because what the firmware knows of partitions and files is about the old disk.
  */
 #include <efi.h>
+#include <string.h>
 
 #define HEADER_LBA    1 /* of the GUID partition table: UEFI 2.10, section 5.3.2 */
 #define POLL_MICROSEC 1000
 #define SECTOR_MAX    4096
 
+/* Writable only because the firmware's interface knows no const. */
+static CHAR16 waiting[] = L"park: waiting for a disk\r\n";
 static EFI_GUID block_io_guid = EFI_BLOCK_IO_PROTOCOL_GUID;
 static EFI_GUID device_path_guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
 static EFI_GUID file_system_guid = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
@@ -32,32 +35,15 @@ static const struct {
     .end_length = {4, 0},
 };
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        ((UINT8 *)to)[i] = ((const UINT8 *)from)[i];
-    return to;
-}
-
-static BOOLEAN same(const UINT8 *a, const UINT8 *b, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (a[i] != b[i])
-            return FALSE;
-    return TRUE;
-}
-
 /* The one whole disk of the machine, and its handle. */
 static EFI_BLOCK_IO *find_disk(EFI_BOOT_SERVICES *boot, EFI_HANDLE *disk)
 {
-    EFI_HANDLE *handles;
-    UINTN count;
+    EFI_HANDLE *handles = NULL;
+    UINTN count = 0;
     if (boot->LocateHandleBuffer(ByProtocol, &block_io_guid, NULL, &count, &handles) != EFI_SUCCESS)
         return NULL;
     for (UINTN i = 0; i < count; i++) {
-        EFI_BLOCK_IO *io;
+        EFI_BLOCK_IO *io = NULL;
         if (boot->HandleProtocol(handles[i], &block_io_guid, (void **)&io) != EFI_SUCCESS ||
             io->Media->LogicalPartition || !io->Media->MediaPresent ||
             io->Media->BlockSize > SECTOR_MAX)
@@ -78,7 +64,7 @@ static EFI_STATUS wait_for_other_disk(EFI_BOOT_SERVICES *boot, EFI_BLOCK_IO *io)
             return status;
         boot->Stall(POLL_MICROSEC);
         status = io->ReadBlocks(io, io->Media->MediaId, HEADER_LBA, size, now);
-    } while (same(before, now, size));
+    } while (memcmp(before, now, size) == 0);
     return EFI_SUCCESS;
 }
 
@@ -93,9 +79,9 @@ static UINTN path_size(const EFI_DEVICE_PATH *path)
 /* Loads the boot program of a volume and runs it. */
 static EFI_STATUS boot_volume(EFI_BOOT_SERVICES *boot, EFI_HANDLE self, EFI_HANDLE volume)
 {
-    EFI_DEVICE_PATH *path;
-    UINT8 *whole;
-    EFI_HANDLE image;
+    EFI_DEVICE_PATH *path = NULL;
+    UINT8 *whole = NULL;
+    EFI_HANDLE image = NULL;
     EFI_STATUS status = boot->HandleProtocol(volume, &device_path_guid, (void **)&path);
     if (status != EFI_SUCCESS)
         return status;
@@ -115,12 +101,12 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system);
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     EFI_BOOT_SERVICES *boot = system->BootServices;
-    EFI_HANDLE disk, *volumes;
-    UINTN count;
+    EFI_HANDLE disk = NULL, *volumes = NULL;
+    UINTN count = 0;
     EFI_BLOCK_IO *io = find_disk(boot, &disk);
     if (!io)
         return EFI_NOT_FOUND;
-    system->ConOut->OutputString(system->ConOut, L"park: waiting for a disk\r\n");
+    system->ConOut->OutputString(system->ConOut, waiting);
     EFI_STATUS status = wait_for_other_disk(boot, io);
     if (status == EFI_SUCCESS)
         status = boot->DisconnectController(disk, NULL, NULL);

@@ -9,8 +9,9 @@ import os
 import subprocess
 import sys
 
-from machine import (BUILD, EXIT_PANIC, EXIT_STATUS_ZERO, LOADER_FAREWELL, ROOT, Machine,
+from machine import (BUILD, EXIT_PANIC, EXIT_STATUS_ZERO, GDB_SOCKET, LOADER_FAREWELL, ROOT, Machine,
                      MachineError, RunDirectory, Settings, qemu_arguments)
+from parked import parked
 
 DEFAULT_TIMEOUT = 120
 
@@ -32,15 +33,16 @@ def choice(name, default, allowed):
 def settings_from_environment(cmdline):
     checked = os.environ.get("CHECKS") == "1"
     room = BUILD / "check" if checked else BUILD
-    return Settings(
+    icount = os.environ.get("ICOUNT") == "1"
+    settings = Settings(
         image=room / "limen.img", kernel=room / "kernel.elf",
         accel=choice("ACCEL", "", ("", "tcg", "kvm")),
         cpu=os.environ.get("CPU") or Settings.cpu,
         smp=number("SMP", Settings.smp), mem=number("MEM", Settings.mem),
         machine=choice("MACHINE", Settings.machine, ("q35", "pc")),
         gfx=choice("GFX", Settings.gfx, ("std", "none", "virtio")),
-        icount=os.environ.get("ICOUNT") == "1",
-        cmdline=cmdline)
+        icount=icount, cmdline=cmdline)
+    return parked(settings) if icount or os.environ.get("FAST") == "1" else settings
 
 
 def talk(settings):
@@ -48,7 +50,8 @@ def talk(settings):
     with RunDirectory(settings) as run:
         arguments = qemu_arguments(settings, run.variables, run.cmdline)
         arguments += ["-chardev", "stdio,id=serial,mux=on,signal=off",
-                      "-serial", "chardev:serial", "-mon", "chardev=serial,mode=readline"]
+                      "-serial", "chardev:serial", "-mon", "chardev=serial,mode=readline",
+                      "-gdb", f"unix:{GDB_SOCKET},server=on,wait=off"]
         print("limen: Ctrl-A x ends the machine.", file=sys.stderr)
         code = subprocess.run(arguments, cwd=ROOT, check=False).returncode
     if code == EXIT_PANIC << 1 | 1:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import spoil
 from machine import BUILD, ROOT, Machine, Settings
+from parked import parked
 
 
 class TestsError(Exception):
@@ -135,20 +136,33 @@ def judge_python(name, status, output):
 
 
 @dataclass
-class Boot(Test):
-    """Boots a machine, cold, gives the shell one line, and looks at output and status."""
+class MachineTest(Test):
+    """Starts a machine where the firmware has just finished, or `cold`, through all of it."""
 
     settings: Settings = Settings()
-    cmd: str = ""
     cmdline: str = ""
+    cold: bool = False
+
+    def machine(self, **changes):
+        settings = replace(self.settings, cmdline=self.cmdline)
+        if not self.cold:
+            settings = parked(settings)
+        return Machine(replace(settings, **changes))
+
+
+@dataclass
+class Boot(MachineTest):
+    """Boots a machine, gives the shell one line, and looks at its output and status."""
+
+    cmd: str = ""
     status: int = 0
     ends: str = "exit"
     expect: tuple = ()
     reject: tuple = ()
 
     def run(self):
-        line = " ".join(filter(None, [self.cmdline, self.cmd and f"quiet cmd={self.cmd}"]))
-        with Machine(replace(self.settings, cmdline=line)) as machine:
+        line = f"{self.cmdline} quiet cmd={self.cmd}".strip() if self.cmd else self.cmdline
+        with self.machine(cmdline=line) as machine:
             outcome = machine.finish(self.seconds)
         return self.judge(outcome)
 
@@ -172,18 +186,15 @@ def explain(wrong, outcome):
 
 
 @dataclass
-class Guest(Test):
+class Guest(MachineTest):
     """Boots a suite of tests that run in the guest, each counted.
 
     The suite prints `ok NAME` or `not ok NAME: reason` for each, then `done N`, and ends with
     status 0.
     """
 
-    settings: Settings = Settings()
-    cmdline: str = ""
-
     def run(self):
-        with Machine(replace(self.settings, cmdline=self.cmdline)) as machine:
+        with self.machine() as machine:
             outcome = machine.finish(self.seconds)
         return judge_guest(self.name, outcome)
 
@@ -207,16 +218,15 @@ def judge_guest(name, outcome):
 
 
 @dataclass
-class Talk(Test):
+class Talk(MachineTest):
     """Boots a machine and types at it: each step waits for a pattern and then sends a text."""
 
-    settings: Settings = Settings()
     steps: tuple = ()
     status: int = 0
     ends: str = "exit"
 
     def run(self):
-        with Machine(self.settings) as machine:
+        with self.machine() as machine:
             seen = 0
             for step in self.steps:
                 match = machine.wait_for(re.compile(step["expect"].encode(), re.M), self.seconds,
@@ -234,10 +244,9 @@ class Talk(Test):
 
 
 @dataclass
-class Refusal(Test):
+class Refusal(MachineTest):
     """Boots an image with something wrong, which the loader must name before it gives up."""
 
-    settings: Settings = Settings()
     spoilt: str = ""
     sentence: str = ""
 
@@ -247,7 +256,7 @@ class Refusal(Test):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             image = Path(scratch, "limen.img")
             spoil.write_spoilt_image(self.spoilt, image)
-            with Machine(replace(self.settings, image=image)) as machine:
+            with self.machine(image=image) as machine:
                 outcome = machine.finish(self.seconds)
         if outcome.kind != "refused" or not re.search(self.sentence, outcome.log):
             return failed(self.name, explain([f"the loader should have said {self.sentence!r}; "

@@ -11,7 +11,7 @@ sys.path[:0] = [str(ROOT / "test"), str(ROOT / "ovmf")]
 import kinds  # noqa: E402
 from machine import Outcome  # noqa: E402
 
-BOOTED = b"Limen loader: leaving boot services\r\n"
+BOOTED = b"Limen: loaded, leaving boot services\r\n"
 
 
 def guest(text, kind="exit", status=0):
