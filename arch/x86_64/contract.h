@@ -7,6 +7,7 @@
 #define ARCH_CONTRACT_H
 
 #include "layout.h"
+#include "string.h"
 #include <limen/boot.h>
 #include <limen/regs.h>
 #include <stddef.h>
@@ -37,13 +38,12 @@ struct arch_cpu {
     uint64_t user_rsp;        /* dead after the fourth instruction of the SYSCALL entry */
     uint64_t interrupt_stack; /* top of the stack the outermost interrupt switches to */
     uint32_t interrupt_depth; /* interrupts being served, one inside the other */
-    uint32_t switch_slow;     /* nonzero: every switch goes by arch_switch_slow() */
+    uint32_t no_fsgsbase;     /* nonzero: FS and GS base change by MSR, on the slow path */
     uint64_t cr3;             /* as loaded */
     uint64_t max_irqs_off;    /* longest stretch with interrupts off, in TSC ticks */
     uint64_t irqs_off_since;  /* TSC when the present stretch began */
     struct machine *machine;  /* NULL until arch_init has made it */
-    uint32_t fpu_mode;        /* enum fpu_mode (fpu.c) */
-    uint32_t panicking;       /* times arch_panic was entered */
+    uint64_t panics;          /* times arch_panic was entered */
     uint64_t gdt[GDT_ENTRIES];
 };
 
@@ -65,10 +65,10 @@ _Static_assert(sizeof(struct arch_tss) == 0x70, "104 bytes and two alignment wor
 
 /* The first member of struct thread, at the start of the thread object's memory. */
 struct arch_thread {
-    struct limen_regs *regs; /* the frame to leave by when it next runs; the kernel keeps it */
-    uint64_t stack_top;      /* the user frame lies right below */
-    uint64_t cr3;            /* 0: runs in any address space, as the idle thread does */
-    uint64_t fs_base;        /* these are the thread's while it is not running */
+    struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
+    uint64_t stack_top;
+    uint64_t cr3;     /* 0: runs in any address space, as the idle thread does */
+    uint64_t fs_base; /* these are the thread's while it is not running */
     uint64_t gs_base;
     uint32_t flags; /* ARCH_THREAD_* */
     uint16_t ds, es, fs, gs;
@@ -92,12 +92,6 @@ static inline uint64_t virt_to_phys(const void *address)
 static inline uint64_t arch_ticks(void)
 {
     return __builtin_ia32_rdtsc();
-}
-
-/* Where the thread's registers are while it is not in ring 3, whatever else is on its stack. */
-static inline struct limen_regs *arch_user_regs(const struct arch_thread *arch)
-{
-    return (struct limen_regs *)arch->stack_top - 1;
 }
 
 /* The space a thread that is not running will run in; NULL for none. */
@@ -138,6 +132,15 @@ static inline uint32_t arch_selectors(void)
     return ds | es | fs | gs;
 }
 
+/* The user's GS base is behind SWAPGS while the kernel runs.  Nothing but the paranoid entries,
+ * which assume nothing of GS, can come between the two (docs/hazards/swapgs.md). */
+static inline void arch_swap_bases(struct arch_thread *from, const struct arch_thread *to)
+{
+    __asm__ volatile("rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs"
+                     : "=&r"(from->fs_base), "=&r"(from->gs_base)
+                     : "r"(to->fs_base), "r"(to->gs_base));
+}
+
 static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
 {
     this_arch_cpu->tss.rsp0 = to->stack_top;
@@ -146,15 +149,11 @@ static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
         __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
     }
     if (__builtin_expect(
-            (from->flags | to->flags | this_arch_cpu->switch_slow | arch_selectors()) != 0, 0)) {
+            (from->flags | to->flags | this_arch_cpu->no_fsgsbase | arch_selectors()) != 0, 0)) {
         arch_switch_slow(from, to);
         return;
     }
-    /* The user's GS base is behind SWAPGS while the kernel runs.  Nothing but the paranoid entries,
-     * which assume nothing of GS, can come between the two (docs/hazards/swapgs.md). */
-    __asm__ volatile("rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs"
-                     : "=&r"(from->fs_base), "=&r"(from->gs_base)
-                     : "r"(to->fs_base), "r"(to->gs_base));
+    arch_swap_bases(from, to);
 }
 
 #endif

@@ -45,10 +45,12 @@
 #define VECTOR_MC         18
 #define VECTOR_8259       0x20
 #define VECTOR_LINE       0x30 /* interrupt line n has vector VECTOR_LINE + n */
-#define VECTOR_LINE_END   0xf0
+#define VECTOR_LINE_END   0xb0
 #define VECTOR_TIMER      0xfd
 #define VECTOR_APIC_ERROR 0xfe
 #define VECTOR_SPURIOUS   0xff
+
+#define MSR_GS_BASE 0xc0000101
 
 /* Offsets in struct arch_cpu; asserted in contract.h. */
 #define CPU_RSP0            0x08
