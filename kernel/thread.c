@@ -34,7 +34,7 @@ void thread_stop(struct thread *thread, enum limen_error error)
     default:
         ipc_unwait(thread);
         if (!thread->faulted)
-            arch_user_regs(&thread->arch)->rax = error;
+            thread->arch.regs->rax = error;
         break;
     }
     thread->state = LIMEN_THREAD_STOPPED;
@@ -188,7 +188,7 @@ static enum limen_error set_regs(const struct invocation *call, struct thread *t
 
 static enum limen_error get_regs(struct invocation *call, const struct thread *thread)
 {
-    const uint64_t *frame = limen_regs_words(arch_user_regs(&thread->arch));
+    const uint64_t *frame = limen_regs_words(thread->arch.regs);
 
     if (!call->self->page)
         return LIMEN_NO_MESSAGE_PAGE;
