@@ -34,7 +34,8 @@ enum limen_slot {
 #define LIMEN_SERVER_STACK_TOP   0x3f200000ull
 #define LIMEN_SERVER_STACK_SIZE  0x10000ull
 
-/* Bits of the server's notification: interrupt grants take bits from 0 up, in the manifest's order. */
+/* Bits of the server's notification: interrupt grants take bits from 0 up, in the manifest's order.
+ */
 #define LIMEN_NOTIFICATION_LOG (1ull << 63) /* the kernel's log has grown; with the grant "log" */
 
 /* Names of servers and of the things they are granted. */

@@ -29,13 +29,13 @@ struct line {
     char text[LINE_MAX + 1];
     size_t length;
     size_t cursor;
-    bool shown;           /* prompt and text stand on the terminal's last line */
-    bool after_return;    /* the last key was CR: a LF that follows belongs to it */
-    unsigned escape;      /* how far into an escape sequence: 0 not, 1 after ESC, 2 in it */
-    unsigned parameter;   /* of that sequence */
-    unsigned entries;     /* of the history, at most HISTORY_SIZE */
-    unsigned next;        /* where the next entry goes; the history is a ring */
-    unsigned back;        /* how many entries back the text comes from; 0: it is the user's own */
+    bool shown;             /* prompt and text stand on the terminal's last line */
+    bool after_return;      /* the last key was CR: a LF that follows belongs to it */
+    unsigned escape;        /* how far into an escape sequence: 0 not, 1 after ESC, 2 in it */
+    unsigned parameter;     /* of that sequence */
+    unsigned entries;       /* of the history, at most HISTORY_SIZE */
+    unsigned next;          /* where the next entry goes; the history is a ring */
+    unsigned back;          /* how many entries back the text comes from; 0: it is the user's own */
     char own[LINE_MAX + 1]; /* the user's own text, while the history is looked through */
     char history[HISTORY_SIZE][LINE_MAX + 1];
 };

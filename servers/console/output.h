@@ -31,7 +31,7 @@ struct output_client {
 
 struct output {
     struct output_client clients[OUTPUT_CLIENTS];
-    unsigned turn;  /* the client whose turn it is */
+    unsigned turn; /* the client whose turn it is */
     size_t turn_used;
 };
 

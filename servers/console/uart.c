@@ -7,13 +7,13 @@
 enum uart_register {
     UART_DATA = 0,
     UART_INTERRUPT_ENABLE = 1,
-    UART_INTERRUPT_ID = 2,  /* reading */
-    UART_FIFO_CONTROL = 2,  /* writing */
+    UART_INTERRUPT_ID = 2, /* reading */
+    UART_FIFO_CONTROL = 2, /* writing */
     UART_LINE_CONTROL = 3,
     UART_MODEM_CONTROL = 4,
     UART_LINE_STATUS = 5,
     UART_SCRATCH = 7,
-    UART_DIVISOR_LOW = 0,  /* while LINE_DIVISOR is set */
+    UART_DIVISOR_LOW = 0, /* while LINE_DIVISOR is set */
     UART_DIVISOR_HIGH = 1,
 };
 
@@ -22,7 +22,8 @@ enum uart_register {
 
 #define ID_NONE 0x01u
 
-#define FIFO_ENABLE 0x01u /* the receiver's interrupt comes with the first byte: no trigger level */
+#define FIFO_ENABLE 0x01u /* the receiver's interrupt comes with the first byte: no trigger level  \
+                           */
 
 #define LINE_8_BITS  0x03u
 #define LINE_DIVISOR 0x80u

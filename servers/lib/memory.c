@@ -175,8 +175,8 @@ enum limen_error limen_map_frames(uint32_t space, uint32_t first, unsigned count
                                   unsigned rights)
 {
     for (unsigned i = 0; i < count; i++) {
-        enum limen_error error = limen_map(first + i, space, address + i * LIMEN_PAGE_SIZE, rights,
-                                           LIMEN_CACHE_NORMAL);
+        enum limen_error error =
+            limen_map(first + i, space, address + i * LIMEN_PAGE_SIZE, rights, LIMEN_CACHE_NORMAL);
         if (error != LIMEN_OK) {
             while (i-- > 0)
                 limen_unmap(first + i);
@@ -205,4 +205,18 @@ void *limen_memory(size_t pages)
         done += count;
     }
     return (void *)address;
+}
+
+uint64_t limen_memory_free(void)
+{
+    uint64_t free = 0;
+
+    for (unsigned i = 0; i < root_count; i++) {
+        struct limen_untyped_info info;
+        if (limen_untyped_info(roots[i].slot, &info) == LIMEN_OK)
+            free += (1ull << info.order) - info.used;
+    }
+    for (unsigned i = 0; i < spare_count; i++)
+        free += 1ull << spare[i].order;
+    return free;
 }

@@ -6,8 +6,7 @@
 enum limen_error limen_retype(uint32_t untyped, enum limen_type type, unsigned order,
                               uint32_t first, unsigned count)
 {
-    return limen_call8(untyped, LIMEN_UNTYPED_RETYPE,
-                       (uint64_t[8]){type, order, 0, first, count});
+    return limen_call8(untyped, LIMEN_UNTYPED_RETYPE, (uint64_t[8]){type, order, 0, first, count});
 }
 
 enum limen_error limen_untyped_info(uint32_t untyped, struct limen_untyped_info *info)
@@ -60,8 +59,7 @@ enum limen_error limen_inspect(uint32_t table, uint32_t slot, struct limen_capab
 enum limen_error limen_thread_configure(uint32_t thread, uint32_t space, uint32_t table,
                                         uint32_t fault_endpoint)
 {
-    return limen_call4(thread, LIMEN_THREAD_CONFIGURE,
-                       (uint64_t[4]){space, table, fault_endpoint});
+    return limen_call4(thread, LIMEN_THREAD_CONFIGURE, (uint64_t[4]){space, table, fault_endpoint});
 }
 
 enum limen_error limen_thread_set_priority(uint32_t thread, unsigned priority)
@@ -80,8 +78,7 @@ enum limen_error limen_thread_set_regs(uint32_t thread, const struct limen_regs 
 enum limen_error limen_thread_get_regs(uint32_t thread, struct limen_regs *regs)
 {
     unsigned words;
-    enum limen_error error =
-        limen_transact(thread, limen_tag(LIMEN_THREAD_GET_REGS, 0, 0), &words);
+    enum limen_error error = limen_transact(thread, limen_tag(LIMEN_THREAD_GET_REGS, 0, 0), &words);
 
     if (error == LIMEN_OK)
         memcpy(regs, limen_message()->words, sizeof *regs);

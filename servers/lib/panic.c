@@ -6,7 +6,6 @@
 #include <runtime/environment.h>
 #include <runtime/panic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Whatever init's answer would be, the program does not go on: UD2 reports itself as a fault. */
 static _Noreturn void stop(void)
@@ -27,25 +26,9 @@ _Noreturn void limen_panic(const char *format, ...)
     stop();
 }
 
-void limen_must_at(const char *file, int line, const char *what, enum limen_error error)
-{
-    if (error != LIMEN_OK)
-        limen_panic("%s:%d: %s: %s", file, line, what, limen_error_text(error));
-}
-
 _Noreturn void limen_exit(int status)
 {
     limen_flush();
     supervisor_exit(LIMEN_SLOT_SUPERVISOR, (uint64_t)(int64_t)status);
     stop();
-}
-
-_Noreturn void exit(int status)
-{
-    limen_exit(status);
-}
-
-_Noreturn void abort(void)
-{
-    limen_panic("abort() was called");
 }

@@ -28,8 +28,8 @@ static _Noreturn void thread_main(struct limen_thread *thread)
 /* The smallest power of two that holds the thread object, its pages and its notification. */
 static unsigned order_for(size_t pages)
 {
-    uint64_t size = (1ull << LIMEN_THREAD_ORDER) + pages * LIMEN_PAGE_SIZE +
-                    (1ull << LIMEN_NOTIFICATION_ORDER);
+    uint64_t size =
+        (1ull << LIMEN_THREAD_ORDER) + pages * LIMEN_PAGE_SIZE + (1ull << LIMEN_NOTIFICATION_ORDER);
     unsigned order = LIMEN_THREAD_ORDER;
 
     while (1ull << order < size)
@@ -48,8 +48,8 @@ static enum limen_error make_parts(struct limen_thread *thread)
     thread->done = thread->first + 1;
     error = limen_retype(thread->untyped, LIMEN_TYPE_THREAD, 0, thread->thread, 1);
     if (error == LIMEN_OK)
-        error = limen_retype(thread->untyped, LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, frames,
-                             frame_count);
+        error =
+            limen_retype(thread->untyped, LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, frames, frame_count);
     if (error == LIMEN_OK)
         error = limen_retype(thread->untyped, LIMEN_TYPE_NOTIFICATION, 0, thread->done, 1);
     if (error == LIMEN_OK)
@@ -64,8 +64,7 @@ static enum limen_error make_parts(struct limen_thread *thread)
 static enum limen_error start(struct limen_thread *thread, const char *name, unsigned priority)
 {
     uint64_t page = thread->addresses + (thread->pages - 1) * LIMEN_PAGE_SIZE;
-    struct limen_thread_block *block =
-        limen_thread_block_init((struct limen_message_page *)page);
+    struct limen_thread_block *block = limen_thread_block_init((struct limen_message_page *)page);
     struct limen_regs regs = {
         .rip = (uint64_t)thread_main,
         .rdi = (uint64_t)thread,

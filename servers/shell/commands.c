@@ -52,12 +52,12 @@ static int ps(int count, char **words)
 
     (void)count;
     (void)words;
-    printf("ID NAME            PRIO  MEMORY    USED   TIME ms STARTS WAITS FOR\n");
+    printf("ID NAME            PRIO  MEMORY  MAPPED   TIME ms STARTS WAITS FOR\n");
     for (uint64_t position = 0;; position++) {
-        uint64_t id, alive, state, priority, granted, used, nanoseconds, starts;
+        uint64_t id, alive, state, priority, granted, mapped, nanoseconds, starts;
         char name[PROCESS_GET_NAME_MAX + 1], reason[PROCESS_GET_REASON_MAX + 1];
         enum limen_error error =
-            process_get(process, position, &id, name, &alive, &state, &priority, &granted, &used,
+            process_get(process, position, &id, name, &alive, &state, &priority, &granted, &mapped,
                         &nanoseconds, &starts, reason);
         if (error == LIMEN_NOT_FOUND)
             return STATUS_OK;
@@ -65,7 +65,7 @@ static int ps(int count, char **words)
             return failed("ps", error);
         if (alive)
             printf("%2lu %-15s %4lu %6luK %6luK %9lu %6lu %s\n", id, name, priority, granted / KIB,
-                   used / KIB, nanoseconds / NS_PER_MS, starts, state_text(state));
+                   mapped / KIB, nanoseconds / NS_PER_MS, starts, state_text(state));
         else
             printf("%2lu %-15s %4lu       -       -         - %6lu dead: %s\n", id, name, priority,
                    starts, reason);
@@ -75,8 +75,7 @@ static int ps(int count, char **words)
 static int mem(int count, char **words)
 {
     uint64_t machine, granted, free;
-    enum limen_error error =
-        process_memory(limen_lookup("process"), &machine, &granted, &free);
+    enum limen_error error = process_memory(limen_lookup("process"), &machine, &granted, &free);
 
     (void)count;
     (void)words;
@@ -97,8 +96,7 @@ static int show_log(int count, char **words)
     (void)count;
     (void)words;
     for (;;) {
-        enum limen_error error =
-            limen_log_read(limen_lookup("log"), &position, text, &length);
+        enum limen_error error = limen_log_read(limen_lookup("log"), &position, text, &length);
         if (error != LIMEN_OK)
             return failed("log", error);
         if (length == 0)
@@ -111,8 +109,7 @@ static enum limen_error run_benchmark(uint32_t service, uint64_t number)
 {
     char name[BENCH_RUN_NAME_MAX + 1], unit[BENCH_RUN_UNIT_MAX + 1];
     uint64_t min, p50, p99, max, n;
-    enum limen_error error =
-        bench_run(service, number, name, unit, &min, &p50, &p99, &max, &n);
+    enum limen_error error = bench_run(service, number, name, unit, &min, &p50, &p99, &max, &n);
 
     if (error == LIMEN_OK)
         printf("%-24s %8lu %8lu %8lu %8lu %8lu %s\n", name, min, p50, p99, max, n, unit);

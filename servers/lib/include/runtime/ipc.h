@@ -38,7 +38,10 @@ static inline uint64_t limen_null(void)
  * of the call itself is returned.  `number` may carry LIMEN_NONBLOCK. */
 static inline uint64_t limen_syscall0(uint64_t number, uint64_t *target, uint64_t *tag)
 {
-    __asm__ volatile("syscall" : "+a"(number), "+D"(*target), "+S"(*tag) : : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     : "+a"(number), "+D"(*target), "+S"(*tag)
+                     :
+                     : "rcx", "r11", "memory");
     return number;
 }
 

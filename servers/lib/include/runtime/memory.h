@@ -36,6 +36,9 @@ void limen_untyped_give(uint32_t untyped, unsigned order);
 /* Cleared memory of `pages` pages, readable and writable, for good.  NULL when there is none. */
 void *limen_memory(size_t pages);
 
+/* Bytes of it that nothing is made from. */
+uint64_t limen_memory_free(void);
+
 /* Maps `count` frames in a row of slots at addresses in a row. */
 enum limen_error limen_map_frames(uint32_t space, uint32_t first, unsigned count, uint64_t address,
                                   unsigned rights);
