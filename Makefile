@@ -9,6 +9,10 @@ PYTHON := /usr/bin/python3
 CC := clang
 LD := ld.lld
 
+# Python's compiled modules are build output too.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
+
+## Build everything: kernel, loader, servers and the disk image.
 .PHONY: all
 all:
 
@@ -17,8 +21,24 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wimplicit-fallthrough \
             -Wunreachable-code -Wconditional-uninitialized
 
-include arch/x86_64/build.mk kernel/build.mk efi/build.mk servers/build.mk ovmf/build.mk test/build.mk
+# Everything but these two needs the packages of packages.txt, so the stamp that says they are there
+# is read as a makefile: make brings it up to date before it looks at anything else.
+ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/packages.stamp
+endif
+$(BUILD)/packages.stamp: setup.sh packages.txt
+	@./setup.sh $@
 
+-include arch/x86_64/build.mk kernel/build.mk efi/build.mk servers/build.mk
+include ovmf/build.mk test/build.mk
+
+## Remove build/, where all output goes.
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
+
+## Explain every target and variable.
+# Made from the comments that begin with ## above targets and variables, here and in the rooms.
+.PHONY: help
+help:
+	@awk -f ovmf/help.awk Makefile $(wildcard */build.mk */*/build.mk)

@@ -53,6 +53,7 @@ uint64_t arch_calibration_ticks(void);
 
 /* Monotonic nanoseconds to TSC ticks, saturating. */
 uint64_t arch_ns_to_ticks(uint64_t ns);
+uint64_t arch_ticks_to_ns(uint64_t ticks);
 
 /* Asks for kernel_timer() at the given tick, or never for UINT64_MAX.  One-shot. */
 void arch_timer_set(uint64_t tick);
@@ -93,6 +94,7 @@ unsigned arch_irq_count(void);
 enum limen_error arch_irq_attach(unsigned line, enum limen_irq_mode mode);
 void arch_irq_detach(unsigned line);
 void arch_irq_unmask(unsigned line);
+void arch_irq_mask(unsigned line);
 
 /* One access to a port, 1, 2 or 4 bytes. */
 uint32_t arch_port_in(uint16_t port, unsigned bytes);
@@ -106,6 +108,12 @@ void arch_console_write(const char *text, size_t length);
 _Noreturn void arch_panic(const struct limen_regs *regs, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 #define panic(...) arch_panic(NULL, __VA_ARGS__)
+
+/* The memory functions that compilers call of their own accord. */
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
 
 /* Leaves the machine for good after an orderly stop. */
 _Noreturn void arch_stop(unsigned status);

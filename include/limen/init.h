@@ -24,7 +24,7 @@ enum limen_init_slot {
 
 #define LIMEN_INIT_TABLE_ORDER 12u /* init's table has 2^12 slots */
 #define LIMEN_INIT_VERSION     1u
-#define LIMEN_INIT_UNTYPED_MAX 128u
+#define LIMEN_INIT_UNTYPED_MAX 256u
 #define LIMEN_INIT_CMDLINE_MAX 512u
 
 /* init's own address space, as the kernel lays it out; the ELF image must stay below. */

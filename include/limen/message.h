@@ -16,11 +16,15 @@
 #define LIMEN_WORDS_MAX          64u
 #define LIMEN_CAPS_MAX           4u
 
-/* Tag: bits 6:0 words, 10:8 capabilities, 63:32 label; the other bits are zero. */
-#define LIMEN_TAG_WORDS_MASK  0x7full
-#define LIMEN_TAG_CAPS_SHIFT  8
-#define LIMEN_TAG_CAPS_MASK   0x7ull
-#define LIMEN_TAG_LABEL_SHIFT 32
+/* Tag: bits 6:0 words, 10:8 capabilities, 63:32 label.  Bit 11 is the kernel's: a wait on an
+ * endpoint was ended by the bound notification, whose bits stand where the badge would.  A sender
+ * cannot set it or the bits between. */
+#define LIMEN_TAG_NOTIFICATION (1ull << 11)
+#define LIMEN_TAG_SENDER_MASK  0xffffffff000007ffull
+#define LIMEN_TAG_WORDS_MASK   0x7full
+#define LIMEN_TAG_CAPS_SHIFT   8
+#define LIMEN_TAG_CAPS_MASK    0x7ull
+#define LIMEN_TAG_LABEL_SHIFT  32
 
 static inline uint64_t limen_tag(uint32_t label, unsigned words, unsigned caps)
 {

@@ -17,12 +17,12 @@
 #include <stdint.h>
 
 #define LIMEN_PAGE_ORDER       12u
-#define LIMEN_PAGE_SIZE        (1ull << LIMEN_PAGE_ORDER)
+#define LIMEN_PAGE_SIZE        (UINT64_C(1) << LIMEN_PAGE_ORDER)
 #define LIMEN_LARGE_PAGE_ORDER 21u
 
 /* The first address no mapping may reach.  The page below the canonical edge stays unmapped, so the
  * RIP that SYSCALL saves is canonical by construction (docs/hazards/sysret.md). */
-#define LIMEN_USER_END 0x00007ffffffff000ull
+#define LIMEN_USER_END UINT64_C(0x00007ffffffff000)
 
 enum limen_type {
     LIMEN_TYPE_NONE = 0,
@@ -50,10 +50,10 @@ enum limen_type {
 
 /* Sizes, as powers of two in bytes, of the objects of fixed size. */
 #define LIMEN_THREAD_ORDER       15u /* control page, FPU state, page table of its stack, stack */
-#define LIMEN_ENDPOINT_ORDER     6u
-#define LIMEN_NOTIFICATION_ORDER 6u
+#define LIMEN_ENDPOINT_ORDER     7u
+#define LIMEN_NOTIFICATION_ORDER 7u
 #define LIMEN_REPLY_ORDER        6u
-#define LIMEN_IRQ_ORDER          6u
+#define LIMEN_IRQ_ORDER          7u
 #define LIMEN_SLOT_ORDER         6u  /* one slot of a capability table */
 #define LIMEN_TABLE_ORDER_MIN    4u  /* slots: 2^4 ... */
 #define LIMEN_TABLE_ORDER_MAX    16u /* ... to 2^16 */
@@ -64,13 +64,15 @@ enum limen_type {
 #define LIMEN_RETYPE_COUNT_MAX   256u /* objects made by one call */
 #define LIMEN_SPACE_DONATIONS    16u  /* untyped capabilities one space can take */
 
-/* Untyped.  Memory is handed out from its start upward, each object aligned to its size and, where
+/* Untyped.  An untyped capability is the only one to its memory: it can be moved, not copied.
+ * Memory is handed out from its start upward, each object aligned to its size and, where
  * ring 3 will see it, cleared.  It is all free again once no capability derived from it is left. */
 enum limen_untyped_op {
     /* word 0 type, 1 order (tables: of the slot count; fixed-size objects: ignored), 2 slot of the
      * destination table capability (0: the caller's own), 3 first index in it, 4 count (1..256).
      * All indices must be empty.  NO_MEMORY when they do not fit; then nothing was made.  Device
-     * untyped yields only UNTYPED and FRAME, and is never cleared. */
+     * untyped yields only UNTYPED and FRAME, and is never cleared.  -> word 0 how many were made:
+     * fewer than asked only with an error, when another thread interfered half-way. */
     LIMEN_UNTYPED_RETYPE = 1,
     /* -> word 0 physical address, 1 order, 2 bytes handed out, 3 whether it is device memory */
     LIMEN_UNTYPED_INFO = 2,

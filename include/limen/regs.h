@@ -93,6 +93,12 @@ LIMEN_ASSERT_REGS(rflags, REGS_RFLAGS);
 LIMEN_ASSERT_REGS(rsp, REGS_RSP);
 LIMEN_ASSERT_REGS(ss, REGS_SS);
 _Static_assert(sizeof(struct limen_regs) == REGS_SIZE, "the frame has no padding");
+
+/* The frame as LIMEN_REGS_WORDS words, as messages carry it. */
+static inline uint64_t *limen_regs_words(struct limen_regs *regs)
+{
+    return (uint64_t *)regs;
+}
 #endif
 
 #endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inline half of kernel/arch.h, which alone includes this file: the types that C needs whole
+ * and the functions of the fast path.
+ */
+#ifndef ARCH_CONTRACT_H
+#define ARCH_CONTRACT_H
+
+#include "layout.h"
+#include "string.h"
+#include <limen/boot.h>
+#include <limen/regs.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct machine; /* what all processors share, written only at boot (internal.h) */
+
+/* The task-state segment, SDM vol. 3, 8.7.  `alignment` shifts it so that the 64-bit fields are
+ * aligned; the processor is told the address of `reserved0`. */
+struct arch_tss {
+    uint32_t alignment;
+    uint32_t reserved0;
+    uint64_t rsp0; /* top of the current thread's stack, for SYSCALL as for interrupts */
+    uint64_t rsp1, rsp2;
+    uint64_t reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
+    uint16_t reserved3;
+    uint16_t iomap; /* beyond the limit: no port is open to ring 3 */
+    uint32_t padding;
+};
+
+/* The processor's part of struct cpu, and its first member, so that GS:0 is its start.  Aligned so
+ * that no page boundary falls into the TSS, which the processor reads by physical address. */
+struct arch_cpu {
+    _Alignas(128) struct arch_tss tss;
+    struct cpu *self;         /* its ordinary address */
+    uint64_t user_rsp;        /* dead after the fourth instruction of the SYSCALL entry */
+    uint64_t interrupt_stack; /* top of the stack the outermost interrupt switches to */
+    uint32_t interrupt_depth; /* interrupts being served, one inside the other */
+    uint32_t no_fsgsbase;     /* nonzero: FS and GS base change by MSR, on the slow path */
+    uint64_t cr3;             /* as loaded */
+    uint64_t max_irqs_off;    /* longest stretch with interrupts off, in TSC ticks */
+    uint64_t irqs_off_since;  /* TSC when the present stretch began */
+    struct machine *machine;  /* NULL until arch_init has made it */
+    uint64_t panics;          /* times arch_panic was entered */
+    uint64_t gdt[GDT_ENTRIES];
+};
+
+#define ARCH_ASSERT_CPU(field, offset)                                                             \
+    _Static_assert(offsetof(struct arch_cpu, field) == (offset), #field)
+ARCH_ASSERT_CPU(tss.rsp0, CPU_RSP0);
+ARCH_ASSERT_CPU(self, CPU_SELF);
+ARCH_ASSERT_CPU(user_rsp, CPU_USER_RSP);
+ARCH_ASSERT_CPU(interrupt_stack, CPU_INTERRUPT_STACK);
+ARCH_ASSERT_CPU(interrupt_depth, CPU_INTERRUPT_DEPTH);
+_Static_assert(sizeof(struct arch_tss) == 0x70, "104 bytes and two alignment words");
+
+#define this_cpu      ((struct cpu __seg_gs *)0)
+#define this_arch_cpu ((struct arch_cpu __seg_gs *)0)
+
+/* What makes a switch to or from a thread take the slow path. */
+#define ARCH_THREAD_FPU       0x1u /* it has used the FPU: its state is saved and restored */
+#define ARCH_THREAD_SELECTORS 0x2u /* its data selectors are not all null */
+
+/* The first member of struct thread, at the start of the thread object's memory. */
+struct arch_thread {
+    struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
+    uint64_t stack_top;
+    uint64_t cr3;     /* 0: runs in any address space, as the idle thread does */
+    uint64_t fs_base; /* these are the thread's while it is not running */
+    uint64_t gs_base;
+    uint32_t flags; /* ARCH_THREAD_* */
+    uint16_t ds, es, fs, gs;
+};
+
+struct arch_space {
+    uint64_t *top; /* level 4, physical-map address */
+    uint64_t cr3;
+};
+
+static inline void *phys_to_virt(uint64_t physical)
+{
+    return (void *)(physical + LIMEN_PHYSMAP_BASE);
+}
+
+static inline uint64_t virt_to_phys(const void *address)
+{
+    return (uint64_t)address - LIMEN_PHYSMAP_BASE;
+}
+
+static inline uint64_t arch_ticks(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+
+/* The space a thread that is not running will run in; NULL for none. */
+static inline void arch_space_set(struct arch_thread *arch, const struct arch_space *space)
+{
+    arch->cr3 = space ? space->cr3 : 0;
+}
+
+#if LIMEN_CHECKS
+void arch_irqs_off_begin(void);
+void arch_irqs_off_end(void);
+#else
+static inline void arch_irqs_off_begin(void)
+{
+}
+
+static inline void arch_irqs_off_end(void)
+{
+}
+#endif
+
+static inline void arch_window(void)
+{
+    arch_irqs_off_end();
+    /* STI holds interrupts back for one more instruction; the NOP is that instruction. */
+    __asm__ volatile("sti; nop; cli" : : : "memory");
+    arch_irqs_off_begin();
+}
+
+void arch_switch_slow(struct arch_thread *from, struct arch_thread *to);
+
+/* The four data selectors or-ed together: 0 when all are null, as 64-bit programs leave them. */
+static inline uint32_t arch_selectors(void)
+{
+    uint32_t ds, es, fs, gs;
+    __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    return ds | es | fs | gs;
+}
+
+/* The user's GS base is behind SWAPGS while the kernel runs.  Nothing but the paranoid entries,
+ * which assume nothing of GS, can come between the two (docs/hazards/swapgs.md). */
+static inline void arch_swap_bases(struct arch_thread *from, const struct arch_thread *to)
+{
+    __asm__ volatile("rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs"
+                     : "=&r"(from->fs_base), "=&r"(from->gs_base)
+                     : "r"(to->fs_base), "r"(to->gs_base));
+}
+
+static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
+{
+    this_arch_cpu->tss.rsp0 = to->stack_top;
+    if (to->cr3 != this_arch_cpu->cr3 && to->cr3 != 0) {
+        this_arch_cpu->cr3 = to->cr3;
+        __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
+    }
+    if (__builtin_expect(
+            (from->flags | to->flags | this_arch_cpu->no_fsgsbase | arch_selectors()) != 0, 0)) {
+        arch_switch_slow(from, to);
+        return;
+    }
+    arch_swap_bases(from, to);
+}
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables: four levels, pages of 4 KiB and 2 MiB.
+ *
+ * The upper half of the loader's level-4 table is copied into every address space and its entries
+ * never change after boot, so a kernel address means the same in all of them.  Kernel pages are
+ * global and stay in the TLB when CR3 changes.
+ */
+#include "internal.h"
+
+#define LEVELS     4u
+#define LEVEL_BITS 9u
+
+/* In the level-4 entry of the processors' areas, halfway up: device registers, mapped at boot. */
+#define DEVICES_BASE (LIMEN_CPUS_BASE + (256ull << 30))
+
+static uint64_t *entry_of(uint64_t *table, uint64_t address, unsigned level)
+{
+    return &table[address >> (LIMEN_PAGE_ORDER + LEVEL_BITS * (level - 1)) & (ENTRIES - 1)];
+}
+
+static uint64_t *table_of(uint64_t entry)
+{
+    return phys_to_virt(entry & PTE_ADDRESS);
+}
+
+/* The kernel's entry for an address at level 1, with tables from the boot allocator. */
+static uint64_t *kernel_entry(uint64_t address, unsigned leaf)
+{
+    uint64_t *table = this_machine()->top;
+    for (unsigned level = LEVELS; level > leaf; level--) {
+        uint64_t *entry = entry_of(table, address, level);
+        if (!(*entry & PTE_PRESENT))
+            *entry = virt_to_phys(kernel_boot_alloc(1)) | PTE_PRESENT | PTE_WRITE;
+        table = table_of(*entry);
+    }
+    return entry_of(table, address, leaf);
+}
+
+void kernel_map_page(uint64_t address, uint64_t physical, uint64_t flags)
+{
+    *kernel_entry(address, 1) = physical | flags;
+}
+
+volatile void *device_map(uint64_t physical, size_t size)
+{
+    struct machine *machine = this_machine();
+    uint64_t first = physical & ~(LARGE_PAGE_SIZE - 1);
+    uint64_t address = DEVICES_BASE + machine->devices_used;
+    for (uint64_t at = first; at < physical + size; at += LARGE_PAGE_SIZE) {
+        *kernel_entry(DEVICES_BASE + machine->devices_used, 2) =
+            at | PTE_KERNEL_DATA | PTE_UNCACHED | PTE_LARGE;
+        machine->devices_used += LARGE_PAGE_SIZE;
+    }
+    return (volatile void *)(address + (physical - first));
+}
+
+bool kernel_mapped(uint64_t address, size_t size)
+{
+    for (uint64_t at = address & ~(PAGE_SIZE - 1); at < address + size; at += PAGE_SIZE) {
+        uint64_t *table = this_machine()->top;
+        for (unsigned level = LEVELS; level > 0; level--) {
+            uint64_t entry = *entry_of(table, at, level);
+            if (!(entry & PTE_PRESENT))
+                return false;
+            if (entry & PTE_LARGE)
+                break;
+            table = table_of(entry);
+        }
+    }
+    return true;
+}
+
+static void make_global(uint64_t *table, unsigned level)
+{
+    for (unsigned i = level == LEVELS ? ENTRIES / 2 : 0; i < ENTRIES; i++) {
+        if (!(table[i] & PTE_PRESENT))
+            continue;
+        if (level == 1 || (table[i] & PTE_LARGE))
+            table[i] |= PTE_GLOBAL;
+        else
+            make_global(table_of(table[i]), level - 1);
+    }
+}
+
+void paging_init(struct machine *machine)
+{
+    machine->top = phys_to_virt(read_cr3() & PTE_ADDRESS);
+    machine->top[machine->boot->trampoline_pml4] = 0;
+    this_arch_cpu->cr3 = virt_to_phys(machine->top);
+    write_cr3(this_arch_cpu->cr3);
+    make_global(machine->top, LEVELS);
+}
+
+void arch_space_create(struct arch_space *space, void *top)
+{
+    const uint64_t *kernel = this_machine()->top;
+    space->top = top;
+    space->cr3 = virt_to_phys(top);
+    for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
+        space->top[i] = kernel[i];
+}
+
+enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t physical,
+                          unsigned order, unsigned rights, enum limen_cache cache)
+{
+    ASSERT(order == LIMEN_PAGE_ORDER || order == LIMEN_LARGE_PAGE_ORDER);
+    ASSERT(((address | physical) & ((1ull << order) - 1)) == 0);
+    ASSERT(address < LIMEN_USER_END && LIMEN_USER_END - address >= 1ull << order);
+    ASSERT(!(rights & LIMEN_RIGHT_WRITE) || !(rights & LIMEN_RIGHT_EXECUTE));
+
+    unsigned leaf = order == LIMEN_PAGE_ORDER ? 1 : 2;
+    uint64_t *table = space->top;
+    for (unsigned level = LEVELS; level > leaf; level--) {
+        uint64_t *entry = entry_of(table, address, level);
+        if (*entry & PTE_LARGE)
+            return LIMEN_ALREADY_MAPPED;
+        if (!(*entry & PTE_PRESENT)) {
+            void *page = kernel_take_table(space);
+            if (!page)
+                return LIMEN_NO_TABLES;
+            *entry = virt_to_phys(page) | PTE_PRESENT | PTE_WRITE | PTE_USER;
+        }
+        table = table_of(*entry);
+    }
+    uint64_t *entry = entry_of(table, address, leaf);
+    if (*entry & PTE_PRESENT)
+        return LIMEN_ALREADY_MAPPED;
+
+    uint64_t flags = PTE_PRESENT | PTE_USER;
+    flags |= rights & LIMEN_RIGHT_WRITE ? PTE_WRITE : 0;
+    flags |= rights & LIMEN_RIGHT_EXECUTE ? 0 : PTE_NX;
+    flags |= cache == LIMEN_CACHE_NONE ? PTE_UNCACHED : 0;
+    flags |= leaf == 2 ? PTE_LARGE : 0;
+    *entry = physical | flags;
+    return LIMEN_OK;
+}
+
+void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
+{
+    unsigned leaf = order == LIMEN_PAGE_ORDER ? 1 : 2;
+    uint64_t *table = space->top;
+    for (unsigned level = LEVELS; level > leaf; level--) {
+        ASSERT(*entry_of(table, address, level) & PTE_PRESENT);
+        table = table_of(*entry_of(table, address, level));
+    }
+    *entry_of(table, address, leaf) = 0;
+    /* Without PCIDs only the loaded space has translations in the TLB. */
+    if (space->cr3 == this_arch_cpu->cr3)
+        flush_page(address);
+}
+
+void arch_space_clear(struct arch_space *space)
+{
+    for (unsigned i = 0; i < ENTRIES / 2; i++)
+        space->top[i] = 0;
+    /* The idle thread runs on whatever tables were loaded before it: they may be about to go. */
+    if (space->cr3 == this_arch_cpu->cr3) {
+        this_arch_cpu->cr3 = virt_to_phys(this_machine()->top);
+        write_cr3(this_arch_cpu->cr3);
+    }
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stacks: where each lies, what guards it, and which one an address is on.
+ *
+ * A processor's area at LIMEN_CPUS_BASE is a row of slots, each with a stack at its upper end and
+ * nothing mapped below it.  A stack with instances has one slot for each, used from the uppermost
+ * down as its IST pointer moves, and an empty slot below the last: one nesting too many pushes into
+ * that hole and is a double fault that says so (docs/hazards/ist.md).
+ *
+ * Thread stacks have a window of their own.  The thread object in the n-th 32 KiB of physical
+ * memory owns the n-th 2 MiB of addresses there, by a page table that is part of the object: the
+ * stack comes and goes with it, and nothing is allocated or shared.
+ */
+#include "internal.h"
+
+#define SLOT      0x4000u
+#define AREA_SIZE 0x40000u
+_Static_assert(SLOT == IST_STRIDE, "an instance to a slot");
+
+enum { INTERRUPT, IDLE, DOUBLE_FAULT, MACHINE_CHECK, DEBUG, NMI, CPU_STACKS };
+
+static const struct {
+    const char *name;
+    uint8_t slot; /* of the first, uppermost instance */
+    uint8_t instances;
+    uint8_t ist; /* 0: software switches to it */
+    uint16_t size;
+} cpu_stacks[CPU_STACKS] = {
+    [INTERRUPT] = {"interrupt", 1, 1, 0, 0x4000},
+    [IDLE] = {"idle", 2, 1, 0, 0x2000},
+    [DOUBLE_FAULT] = {"double fault", 3, 1, IST_DF, 0x2000},
+    [MACHINE_CHECK] = {"machine check", 4, 1, IST_MC, 0x2000},
+    [DEBUG] = {"debug", 7, 2, IST_DB, 0x2000}, /* 7, 6, and the hole 5 */
+    [NMI] = {"NMI", 11, 3, IST_NMI, 0x2000},   /* 11, 10, 9, and the hole 8 */
+};
+_Static_assert(12 * SLOT <= AREA_SIZE, "the slots fit the area");
+
+#define THREAD_WINDOW     LARGE_PAGE_SIZE /* of addresses, for one thread object */
+#define THREAD_TABLE_PAGE 2u              /* page of the thread object that is the page table */
+#define THREAD_STACK_PAGE 4u              /* first of those that are the stack */
+#define THREAD_STACK_SIZE ((8u - THREAD_STACK_PAGE) * PAGE_SIZE)
+#define THREAD_TOP_ENTRY  (ENTRIES - 1u) /* of the page table: stays empty, a guard above */
+
+static uint64_t slot_top(unsigned slot)
+{
+    return LIMEN_CPUS_BASE + (uint64_t)(slot + 1) * SLOT;
+}
+
+void stacks_init(struct arch_cpu *cpu)
+{
+    for (unsigned i = 0; i < CPU_STACKS; i++) {
+        for (unsigned n = 0; n < cpu_stacks[i].instances; n++) {
+            uint64_t top = slot_top(cpu_stacks[i].slot - n);
+            for (uint64_t at = top - cpu_stacks[i].size; at < top; at += PAGE_SIZE)
+                kernel_map_page(at, virt_to_phys(kernel_boot_alloc(1)), PTE_KERNEL_DATA);
+            if (cpu_stacks[i].ist)
+                *(struct cpu **)(top - IST_TOP_WORDS) = cpu->self;
+        }
+        if (cpu_stacks[i].ist)
+            cpu->tss.ist[cpu_stacks[i].ist - 1] = slot_top(cpu_stacks[i].slot) - IST_TOP_WORDS;
+    }
+    cpu->interrupt_stack = slot_top(cpu_stacks[INTERRUPT].slot);
+}
+
+static struct limen_regs *user_frame(uint64_t stack_top)
+{
+    struct limen_regs *regs = (struct limen_regs *)stack_top - 1;
+    *regs = (struct limen_regs){.cs = USER_CS, .ss = USER_SS, .rflags = RFLAGS_FIXED | RFLAGS_IF};
+    return regs;
+}
+
+/* The loader's page-directory entry for a thread's window. */
+static uint64_t *directory_entry(uint64_t window)
+{
+    const uint64_t *top = this_machine()->top;
+    const uint64_t *upper = phys_to_virt(top[window >> 39 & (ENTRIES - 1)] & PTE_ADDRESS);
+    uint64_t *directory = phys_to_virt(upper[window >> 30 & (ENTRIES - 1)] & PTE_ADDRESS);
+    return &directory[window >> 21 & (ENTRIES - 1)];
+}
+
+void arch_thread_create(struct arch_thread *arch, void *memory)
+{
+    ASSERT((void *)arch == memory);
+    uint64_t physical = virt_to_phys(memory);
+    ASSERT((physical & ((1ull << LIMEN_THREAD_ORDER) - 1)) == 0);
+    uint64_t object = physical >> LIMEN_THREAD_ORDER;
+    ASSERT(object < this_machine()->boot->stacks_pages * ENTRIES);
+    uint64_t window = LIMEN_STACKS_BASE + object * THREAD_WINDOW;
+
+    uint64_t *table = (uint64_t *)((char *)memory + THREAD_TABLE_PAGE * PAGE_SIZE);
+    memset(table, 0, PAGE_SIZE);
+    for (unsigned i = 0; i < THREAD_STACK_SIZE / PAGE_SIZE; i++)
+        table[THREAD_TOP_ENTRY - THREAD_STACK_SIZE / PAGE_SIZE + i] =
+            (physical + (THREAD_STACK_PAGE + i) * PAGE_SIZE) | PTE_KERNEL_DATA;
+    *directory_entry(window) = virt_to_phys(table) | PTE_PRESENT | PTE_WRITE;
+
+    *arch = (struct arch_thread){.stack_top = window + THREAD_TOP_ENTRY * PAGE_SIZE};
+    arch->regs = user_frame(arch->stack_top);
+}
+
+void arch_thread_destroy(struct arch_thread *arch)
+{
+    *directory_entry(arch->stack_top) = 0;
+    for (uint64_t at = arch->stack_top - THREAD_STACK_SIZE; at < arch->stack_top; at += PAGE_SIZE)
+        flush_page(at);
+    arch->regs = NULL;
+}
+
+struct arch_thread *thread_of_stack(uint64_t stack_top)
+{
+    return phys_to_virt((stack_top - LIMEN_STACKS_BASE) / THREAD_WINDOW << LIMEN_THREAD_ORDER);
+}
+
+void arch_idle_create(struct arch_thread *arch)
+{
+    uint64_t top = slot_top(cpu_stacks[IDLE].slot);
+    *arch = (struct arch_thread){.stack_top = top, .regs = (struct limen_regs *)top - 1};
+    *arch->regs = (struct limen_regs){
+        .rip = (uint64_t)idle_loop,
+        .cs = KERNEL_CS,
+        .rflags = RFLAGS_FIXED | RFLAGS_IF,
+        .rsp = top,
+        .ss = KERNEL_SS,
+    };
+}
+
+static bool find_cpu_stack(uint64_t address, struct stack *stack)
+{
+    uint64_t slot = (address - LIMEN_CPUS_BASE) / SLOT;
+    for (unsigned i = 0; i < CPU_STACKS; i++) {
+        /* A hole counts as the guard of an instance that is not there. */
+        unsigned slots = cpu_stacks[i].instances + (cpu_stacks[i].instances > 1);
+        if (slot > cpu_stacks[i].slot || slot + slots <= cpu_stacks[i].slot)
+            continue;
+        bool hole = slot + cpu_stacks[i].instances == cpu_stacks[i].slot;
+        uint64_t top = slot_top((unsigned)slot);
+        *stack = (struct stack){.name = cpu_stacks[i].name,
+                                .guard = top - SLOT,
+                                .base = hole ? top : top - cpu_stacks[i].size,
+                                .top = top,
+                                .ist = cpu_stacks[i].ist != 0 && !hole};
+        return true;
+    }
+    /* The interrupt stack fills its slot; what guards it is the slot below. */
+    if (slot + 1 != cpu_stacks[INTERRUPT].slot)
+        return false;
+    find_cpu_stack(address + SLOT, stack);
+    stack->guard -= SLOT;
+    return true;
+}
+
+bool stack_find(uint64_t address, struct stack *stack)
+{
+    if (address - LIMEN_CPUS_BASE < AREA_SIZE)
+        return find_cpu_stack(address, stack);
+
+    uint64_t boot_base = LIMEN_BOOT_STACK_BASE + PAGE_SIZE;
+    if (address - LIMEN_BOOT_STACK_BASE < PAGE_SIZE + LIMEN_BOOT_STACK_SIZE) {
+        *stack = (struct stack){.name = "boot",
+                                .guard = LIMEN_BOOT_STACK_BASE,
+                                .base = boot_base,
+                                .top = boot_base + LIMEN_BOOT_STACK_SIZE};
+        return true;
+    }
+
+    uint64_t window = address & ~(THREAD_WINDOW - 1);
+    uint64_t object = (window - LIMEN_STACKS_BASE) / THREAD_WINDOW;
+    if (window < LIMEN_STACKS_BASE || object >= this_machine()->boot->stacks_pages * ENTRIES)
+        return false;
+    uint64_t top = window + THREAD_TOP_ENTRY * PAGE_SIZE;
+    *stack = (struct stack){.name = "thread",
+                            .guard = window,
+                            .base = top - THREAD_STACK_SIZE,
+                            .top = top,
+                            .object = object << LIMEN_THREAD_ORDER};
+    return address < top && (*directory_entry(window) & PTE_PRESENT);
+}
+
+bool stack_is_nmi(uint64_t address)
+{
+    uint64_t slot = (address - LIMEN_CPUS_BASE) / SLOT;
+    return address >= LIMEN_CPUS_BASE && slot <= cpu_stacks[NMI].slot &&
+           slot + cpu_stacks[NMI].instances > cpu_stacks[NMI].slot;
+}

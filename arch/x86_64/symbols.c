@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Names for addresses, from the table that the build appends to the image (symbols.py). */
+#include "internal.h"
+
+/* Sorted by offset.  The end of a function is the start of the next. */
+extern const struct symbol {
+    uint32_t offset; /* from kernel_text */
+    uint32_t name;   /* from symbol_names */
+} symbol_table[], symbol_table_end[];
+extern const char symbol_names[];
+
+void print_address(uint64_t address)
+{
+    uint64_t offset = address - (uint64_t)kernel_text;
+    size_t low = 0, high = (size_t)(symbol_table_end - symbol_table);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (symbol_table[middle].offset <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0) {
+        print("%lx", address);
+        return;
+    }
+    const struct symbol *symbol = &symbol_table[low - 1];
+    uint64_t end = low < (size_t)(symbol_table_end - symbol_table)
+                       ? symbol_table[low].offset
+                       : (uint64_t)(kernel_text_end - kernel_text);
+    print("%s+0x%lx/0x%lx", &symbol_names[symbol->name], offset - symbol->offset,
+          end - symbol->offset);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions: those of ring 3 go to the kernel proper, those of ring 0 are fixed up or fatal, and
+ * the few that can strike anywhere are taken apart with care. */
+#include "internal.h"
+
+#define DR6_BREAKPOINTS 0xfull
+#define DR7_ENABLES(n)  (3ull << 2 * (n))
+
+/* Instructions of the kernel that may fault, and who deals with it (SDM vol. 2, IRET). */
+struct fixup {
+    uint64_t rip;
+    struct limen_regs *(*handler)(struct limen_regs *regs);
+};
+extern const struct fixup exception_table[], exception_table_end[];
+
+static const char *const names[32] = {
+    [0] = "divide error",
+    [VECTOR_DB] = "debug trap",
+    [VECTOR_NMI] = "NMI",
+    [3] = "breakpoint",
+    [4] = "overflow",
+    [5] = "bound range exceeded",
+    [6] = "invalid opcode",
+    [VECTOR_NM] = "device not available",
+    [VECTOR_DF] = "double fault",
+    [10] = "invalid TSS",
+    [11] = "segment not present",
+    [12] = "stack fault",
+    [13] = "general protection",
+    [VECTOR_PF] = "page fault",
+    [16] = "x87 error",
+    [17] = "alignment check",
+    [VECTOR_MC] = "machine check",
+    [19] = "SIMD error",
+    [20] = "virtualization exception",
+    [21] = "control protection",
+    [28] = "hypervisor injection",
+    [29] = "VMM communication",
+    [30] = "security exception",
+};
+
+static const char *name_of(uint64_t vector)
+{
+    return vector < 32 && names[vector] ? names[vector] : "unknown exception";
+}
+
+static uint64_t take_dr6(void)
+{
+    uint64_t dr6 = read_dr6();
+    write_dr6(DR6_NONE); /* the processor only ever sets bits */
+    return dr6;
+}
+
+static struct limen_regs *exception_of_user(struct limen_regs *regs)
+{
+    switch (regs->origin) {
+    case VECTOR_NM:
+        return fpu_first_use() ? regs : kernel_exception(regs, 0, 0);
+    case VECTOR_PF:
+        return kernel_exception(regs, read_cr2(), 0);
+    case VECTOR_DB:
+        return kernel_exception(regs, 0, take_dr6());
+    case VECTOR_MC:
+        return machine_check(regs);
+    default:
+        return kernel_exception(regs, 0, 0);
+    }
+}
+
+struct limen_regs *arch_exception(struct limen_regs *regs)
+{
+    if (from_user(regs))
+        return exception_of_user(regs);
+    for (const struct fixup *fixup = exception_table; fixup < exception_table_end; fixup++)
+        if (fixup->rip == regs->rip)
+            return fixup->handler(regs);
+    if (regs->origin == VECTOR_PF)
+        arch_panic(regs, "page fault in the kernel: %s at %lx, error %lx",
+                   regs->error & 0x10  ? "execution"
+                   : regs->error & 0x2 ? "write"
+                                       : "read",
+                   read_cr2(), regs->error);
+    arch_panic(regs, "%s in the kernel, error %lx", name_of(regs->origin), regs->error);
+}
+
+/*
+ * IRETQ to ring 3 faulted (docs/hazards/iret-fault.md).  The general registers hold the thread's
+ * values already, so they are in the fault's frame; the five words that IRETQ was to load are still
+ * where it read them.  Together they are the user's frame, which goes back to its place as if the
+ * instruction at its RIP had faulted.
+ */
+struct limen_regs *iret_fault(struct limen_regs *fault)
+{
+    const uint64_t *target = (const uint64_t *)fault->rsp;
+    struct limen_regs regs = *fault;
+    regs.rip = target[0];
+    regs.cs = target[1];
+    regs.rflags = target[2];
+    regs.rsp = target[3];
+    regs.ss = target[4];
+    struct limen_regs *user = (struct limen_regs *)this_arch_cpu->tss.rsp0 - 1;
+    *user = regs;
+    return kernel_exception(user, 0, 0);
+}
+
+/* In these few instructions ring 0 runs with ring 3's RSP, which may have any value. */
+static bool on_user_stack(uint64_t rip)
+{
+    return (rip >= (uint64_t)syscall_entry && rip < (uint64_t)syscall_on_kernel_stack) ||
+           (rip >= (uint64_t)exit_on_user_stack && rip < (uint64_t)exit_by_iret);
+}
+
+/* Whether an NMI handler was interrupted, which includes its first instructions, before it could
+ * have said so in any variable. */
+static bool interrupted_nmi(const struct limen_regs *regs)
+{
+    return !on_user_stack(regs->rip) && stack_is_nmi(regs->rsp);
+}
+
+/*
+ * #DB in ring 0.  Nothing in the kernel sets a breakpoint, but ring 3 can make one trap here: a
+ * debug trap held up by MOV SS or POP SS arrives after the SYSCALL or INT3 that followed it
+ * (docs/hazards/popss.md).  It is ring 3's doing and no business of the kernel's, which must go on
+ * as if nothing had been.  RF lets the instruction under an execution breakpoint pass.
+ */
+static bool debug_of_kernel(struct limen_regs *regs)
+{
+    uint64_t dr6 = take_dr6();
+    regs->rflags = (regs->rflags & ~(uint64_t)RFLAGS_TF) | RFLAGS_RF;
+    if (!interrupted_nmi(regs))
+        return false;
+    /* Leaving without IRETQ cannot set RF: the breakpoint has to go. */
+    uint64_t dr7 = read_dr7();
+    for (unsigned n = 0; n < 4; n++)
+        if (dr6 & DR6_BREAKPOINTS & 1u << n)
+            dr7 &= ~DR7_ENABLES(n);
+    write_dr7(dr7);
+    return true;
+}
+
+static _Noreturn void double_fault(const struct limen_regs *regs)
+{
+    struct stack stack;
+    uint64_t address = read_cr2();
+    if (stack_find(address, &stack) && address < stack.base) {
+        if (stack.base == stack.top)
+            arch_panic(regs, "double fault: %s exceptions nested deeper than they have stacks",
+                       stack.name);
+        arch_panic(regs, "double fault: the %s stack overflowed into its guard at %lx", stack.name,
+                   address);
+    }
+    arch_panic(regs, "double fault, last page fault at %lx", address);
+}
+
+/* Another exception of the same kind, from here on, takes the next instance of the stack. */
+static void next_instance(unsigned ist)
+{
+    this_arch_cpu->tss.ist[ist - 1] -= IST_STRIDE;
+    __asm__ volatile("" : : : "memory");
+}
+
+static void previous_instance(unsigned ist)
+{
+    __asm__ volatile("" : : : "memory");
+    this_arch_cpu->tss.ist[ist - 1] += IST_STRIDE;
+}
+
+/* True: the entry is to leave without IRETQ (docs/hazards/nmi-nesting.md). */
+bool arch_paranoid(struct limen_regs *regs)
+{
+    bool no_iret = false;
+    switch (regs->origin) {
+    case VECTOR_NMI:
+        next_instance(IST_NMI);
+        kernel_count(LIMEN_COUNTER_NMIS);
+        previous_instance(IST_NMI);
+        break;
+    case VECTOR_DB:
+        next_instance(IST_DB);
+        no_iret = debug_of_kernel(regs);
+        previous_instance(IST_DB);
+        break;
+    case VECTOR_MC:
+        machine_check(regs);
+        no_iret = interrupted_nmi(regs);
+        break;
+    default:
+        double_fault(regs);
+    }
+    return no_iret;
+}

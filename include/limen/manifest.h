@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The compiled manifest: which servers init starts, and with what authority.
+ *
+ * servers/manifest.py makes it from servers/manifest.toml, taking the numbers from the definitions
+ * below, and the boot archive carries it under the name "manifest".  It is a header followed by
+ * server_count structures, all little-endian, no padding.
+ */
+#ifndef LIMEN_MANIFEST_H
+#define LIMEN_MANIFEST_H
+
+#include <limen/environment.h>
+#include <stdint.h>
+
+#define LIMEN_MANIFEST_NAME        "manifest"
+#define LIMEN_MANIFEST_MAGIC       0x6e614d6c /* "lMan" */
+#define LIMEN_MANIFEST_VERSION     1
+#define LIMEN_MANIFEST_SERVERS_MAX 32
+#define LIMEN_MANIFEST_BINARY_MAX  32
+#define LIMEN_MANIFEST_GRANT_SIZE  40
+#define LIMEN_MANIFEST_SERVER_SIZE 1272
+#define LIMEN_MANIFEST_HEADER_SIZE 16
+
+#define LIMEN_MANIFEST_PRIORITY_MAX 254 /* init itself is above everybody */
+#define LIMEN_MANIFEST_MEMORY_MIN   16  /* of memory_order */
+#define LIMEN_MANIFEST_MEMORY_MAX   28
+
+/* Services that init itself provides, with which no server may clash. */
+#define LIMEN_MANIFEST_INIT_SERVICES "process power"
+
+/* What a grant names. */
+enum limen_grant_kind {
+    LIMEN_GRANT_PORTS = 1,     /* I/O ports first to last */
+    LIMEN_GRANT_INTERRUPT = 2, /* line `first`, bound to the server's notification */
+    LIMEN_GRANT_PROVIDES = 3,  /* the endpoint on which the server offers a service */
+    LIMEN_GRANT_SERVICE = 4,   /* the right to call a service */
+    LIMEN_GRANT_KERNEL =
+        5, /* the kernel's log or counters: `first` is an enum limen_kernel_grant */
+};
+
+enum limen_kernel_grant {
+    LIMEN_KERNEL_GRANT_LOG = 1,      /* read the log, and be signalled when init writes to it */
+    LIMEN_KERNEL_GRANT_COUNTERS = 2, /* read counters and set them back */
+};
+
+/* What init does when the server ends. */
+enum limen_restart {
+    LIMEN_RESTART_NEVER = 0,
+    LIMEN_RESTART_ON_FAULT = 1, /* after a fault or a panic, not after main returned */
+    LIMEN_RESTART_ALWAYS = 2,
+};
+
+struct limen_manifest_header {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t server_count;
+    uint32_t server_size; /* of one structure */
+};
+
+struct limen_manifest_grant {
+    char name[LIMEN_NAME_MAX];
+    uint32_t kind; /* enum limen_grant_kind */
+    uint32_t reserved;
+    uint64_t first;
+    uint64_t last;
+};
+
+struct limen_manifest_server {
+    char name[LIMEN_NAME_MAX];
+    char binary[LIMEN_MANIFEST_BINARY_MAX]; /* its name in the boot archive */
+    uint8_t priority;
+    uint8_t restart;      /* enum limen_restart */
+    uint8_t memory_order; /* 2^order bytes of untyped memory for its own use */
+    uint8_t grant_count;
+    uint32_t argument_count;
+    char arguments[LIMEN_ARGUMENTS_MAX];
+    struct limen_manifest_grant grants[LIMEN_GRANTS_MAX];
+};
+
+_Static_assert(sizeof(struct limen_manifest_header) == LIMEN_MANIFEST_HEADER_SIZE, "header");
+_Static_assert(sizeof(struct limen_manifest_grant) == LIMEN_MANIFEST_GRANT_SIZE, "grant");
+_Static_assert(sizeof(struct limen_manifest_server) == LIMEN_MANIFEST_SERVER_SIZE, "server");
+
+#endif

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# The kernel's image, twice: build/kernel.elf, and build/check/kernel.elf with every assertion in.
+#
+# It is linked first without a symbol table, then with the one made from that first link; the table
+# lies last in the image, and the build proves that nothing moved.
+KERNEL_SOURCES := $(wildcard kernel/*.c) $(ARCH_SOURCES)
+
+# $(1) directory, $(2) value of LIMEN_CHECKS
+define kernel_image
+$(1)/kernel/%.o: kernel/%.c
+	@mkdir -p $$(@D)
+	$(CC) $(KERNEL_FLAGS) $(WARNINGS) -DLIMEN_CHECKS=$(2) -MMD -MP -c $$< -o $$@
+
+$(1)/$(ARCH)/%.o: $(ARCH)/%.c
+	@mkdir -p $$(@D)
+	$(CC) $(KERNEL_FLAGS) $(WARNINGS) -DLIMEN_CHECKS=$(2) -MMD -MP -c $$< -o $$@
+
+$(1)/$(ARCH)/%.o: $(ARCH)/%.S
+	@mkdir -p $$(@D)
+	$(CC) $(ARCH_FLAGS) -DLIMEN_CHECKS=$(2) -Iinclude -MMD -MP -c $$< -o $$@
+
+$(1)/kernel-nosymbols.elf: $(patsubst %,$(1)/%.o,$(basename $(KERNEL_SOURCES))) $(BUILD)/font.o \
+                           $(ARCH)/link.ld
+	$(LD) $(KERNEL_LDFLAGS) $$(filter %.o,$$^) -o $$@
+
+$(1)/symbols.o: $(1)/kernel-nosymbols.elf $(ARCH)/symbols.py
+	llvm-nm $$< > $(1)/symbols.before
+	$(PYTHON) $(ARCH)/symbols.py table $(1)/symbols.before > $(1)/symbols.S
+	$(CC) $(ARCH_FLAGS) -c $(1)/symbols.S -o $$@
+
+$(1)/kernel.elf: $(1)/kernel-nosymbols.elf $(1)/symbols.o $(ARCH)/check_image.py
+	$(LD) $(KERNEL_LDFLAGS) $(patsubst %,$(1)/%.o,$(basename $(KERNEL_SOURCES))) \
+	  $(BUILD)/font.o $(1)/symbols.o -o $$@
+	llvm-nm $$@ > $(1)/symbols.after
+	$(PYTHON) $(ARCH)/symbols.py compare $(1)/symbols.before $(1)/symbols.after
+	llvm-objdump -d --no-show-raw-insn $$@ | $(PYTHON) $(ARCH)/check_image.py
+
+-include $(patsubst %,$(1)/%.d,$(basename $(KERNEL_SOURCES)))
+endef
+
+$(eval $(call kernel_image,$(BUILD),0))
+$(eval $(call kernel_image,$(BUILD)/check,1))
+
+all: $(BUILD)/kernel.elf $(BUILD)/check/kernel.elf

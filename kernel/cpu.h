@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The block of one processor: all that it touches on its own, reached through GS. */
+#ifndef KERNEL_CPU_H
+#define KERNEL_CPU_H
+
+#include "thread.h"
+
+#define IRQ_LINES 128u
+
+struct cpu {
+    struct arch_cpu arch; /* first: assembly knows its offsets */
+    struct thread *current;
+    uint64_t ready_words; /* a bit for each word of `ready` that is not zero */
+    uint64_t ready[PRIORITIES / 64];
+    struct list queues[PRIORITIES];
+    struct deadline *deadlines;
+    uint64_t slice_end;   /* tick; UINT64_MAX while nobody else wants the processor */
+    uint64_t timer;       /* tick the timer is set to */
+    uint64_t switched_at; /* tick of the last general switch, to account time */
+    struct slot *dying;   /* objects without capabilities that still have to be taken apart */
+    struct irq *irqs[IRQ_LINES];
+    uint64_t counters[LIMEN_COUNTER_COUNT];
+    bool waking; /* kernel_timer() is at work */
+    bool fast_path;
+    struct thread idle;
+};
+
+static inline struct thread *current_thread(void)
+{
+    return this_cpu->current;
+}
+
+#endif

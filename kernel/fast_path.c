@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "fast_path.h"
+
+#include "cpu.h"
+#include "ipc.h"
+#include "scheduler.h"
+#include <limen/message.h>
+
+/* The entry at an index, which may be empty; NULL outside the table.  Unlike table_lookup() it
+ * leaves the type to the caller, who compares it anyway. */
+static struct slot *entry(const struct thread *thread, uint64_t index)
+{
+    return index - 1 < thread->slots - 1 ? &thread->table[index] : NULL;
+}
+
+static bool names(const struct slot *slot, enum limen_type type, unsigned right)
+{
+    return slot && slot->type == type && slot->rights & right;
+}
+
+/* A message of register words alone, without capabilities or bits a sender may not set. */
+static bool is_short(uint64_t tag)
+{
+    return (uint32_t)tag <= LIMEN_WORDS_IN_REGISTERS;
+}
+
+/* The scheduler would choose this thread once the current one waits. */
+static bool comes_next(const struct thread *thread)
+{
+    return !this_cpu->ready_words || (int)thread->priority >= scheduler_top();
+}
+
+static void hand_over(const struct limen_regs *from, struct limen_regs *to, uint64_t badge)
+{
+    uint64_t tag = from->rsi;
+    unsigned words = (unsigned)tag & 0xf;
+
+    for (unsigned i = 0; i < words; i++)
+        to->words[i] = from->words[i];
+    to->rsi = tag;
+    to->rdi = badge;
+    to->rax = LIMEN_OK;
+}
+
+static struct limen_regs *switch_directly(struct thread *from, struct thread *to)
+{
+    to->state = LIMEN_THREAD_READY;
+    to->waits_on = NULL;
+    this_cpu->current = to;
+    this_cpu->counters[LIMEN_COUNTER_FAST_IPC]++;
+    arch_switch(&from->arch, &to->arch);
+    return to->arch.regs;
+}
+
+struct limen_regs *fast_call(struct limen_regs *regs)
+{
+    struct thread *self = current_thread();
+    const struct slot *slot = entry(self, (uint32_t)regs->rdi);
+
+    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE) || !is_short(regs->rsi))
+        return NULL;
+    struct endpoint *endpoint = slot->object;
+    if (endpoint->state != ENDPOINT_RECEIVERS)
+        return NULL;
+    struct thread *server = thread_of_queue(endpoint->queue.next);
+    struct reply *reply = server->reply;
+    if (!reply || reply->caller || deadline_is_set(&server->deadline) || !comes_next(server))
+        return NULL;
+
+    /* Point of no return. */
+    list_remove(&server->queue);
+    if (list_is_empty(&endpoint->queue))
+        endpoint->state = ENDPOINT_IDLE;
+    hand_over(regs, server->arch.regs, slot->badge);
+    reply->caller = self;
+    reply->receiver = NULL;
+    server->reply = NULL;
+    self->state = LIMEN_THREAD_WAITING_REPLY;
+    self->waits_on = reply;
+    self->faulted = false;
+    return switch_directly(self, server);
+}
+
+struct limen_regs *fast_reply_wait(struct limen_regs *regs)
+{
+    struct thread *self = current_thread();
+    const struct slot *slot = entry(self, (uint32_t)regs->rdi);
+    const struct slot *reply_slot = entry(self, regs->rdi >> 32);
+
+    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_READ) ||
+        !names(reply_slot, LIMEN_TYPE_REPLY, LIMEN_RIGHTS_ALL) || !is_short(regs->rsi))
+        return NULL;
+    struct endpoint *endpoint = slot->object;
+    struct reply *reply = reply_slot->object;
+    struct thread *caller = reply->caller;
+    if (!caller || caller->faulted || endpoint->state == ENDPOINT_SENDERS ||
+        (self->bound && self->bound->bits) || deadline_is_set(&caller->deadline) ||
+        !comes_next(caller))
+        return NULL;
+
+    /* Point of no return. */
+    hand_over(regs, caller->arch.regs, 0);
+    reply->caller = NULL;
+    reply->receiver = self;
+    self->reply = reply;
+    self->state = LIMEN_THREAD_RECEIVING;
+    self->waits_on = endpoint;
+    endpoint->state = ENDPOINT_RECEIVERS;
+    list_append(&endpoint->queue, &self->queue);
+    return switch_directly(self, caller);
+}

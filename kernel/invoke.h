@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations on kernel objects: a call on anything but an endpoint.
+ *
+ * Each object's operations are decoded in its own file, in three parts: check everything; point of
+ * no return; change.  Arguments and results are the message words of the caller's own frame.
+ */
+#ifndef KERNEL_INVOKE_H
+#define KERNEL_INVOKE_H
+
+#include "slot.h"
+
+struct invocation {
+    struct thread *self;
+    struct slot *slot; /* the capability invoked; stale after a window */
+    uint64_t index;    /* where it is in the caller's table, to find it again */
+    uint32_t label;
+    unsigned words;   /* how many the caller sent */
+    uint64_t *word;   /* words 0 to 7, in and out */
+    unsigned results; /* how many come back */
+};
+
+typedef enum limen_error operation(struct invocation *call);
+
+operation untyped_invoke;
+operation table_invoke;
+operation thread_invoke;
+operation space_invoke;
+operation frame_invoke;
+operation irq_control_invoke;
+operation irq_invoke;
+operation ports_invoke;
+operation kernel_invoke;
+
+struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs);
+
+/* The capability at an index of the thread's table, or NULL. */
+struct slot *table_lookup(const struct thread *thread, uint64_t index);
+
+/* The empty slot at an index of the thread's table, or NULL. */
+struct slot *table_place(const struct thread *thread, uint64_t index);
+
+/* The capability of the given type and rights at an index of the caller's table. */
+enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
+                                 enum limen_type type, unsigned rights, struct slot **slot);
+
+#endif

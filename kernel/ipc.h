@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints, notifications and reply objects.
+ */
+#ifndef KERNEL_IPC_H
+#define KERNEL_IPC_H
+
+#include "list.h"
+#include "slot.h"
+
+/* The queue holds senders or receivers, never both: whoever comes second meets the first. */
+enum endpoint_state {
+    ENDPOINT_IDLE = 0,
+    ENDPOINT_SENDERS,
+    ENDPOINT_RECEIVERS,
+};
+
+struct endpoint {
+    struct object object;
+    uint32_t state; /* enum endpoint_state */
+    struct list queue;
+    struct slot grave;
+};
+_Static_assert(sizeof(struct endpoint) <= 1u << LIMEN_ENDPOINT_ORDER, "endpoint");
+
+struct notification {
+    struct object object;
+    uint64_t bits;
+    struct list waiters;
+    struct thread *bound; /* whose waits on endpoints also take the bits */
+    struct slot grave;
+};
+_Static_assert(sizeof(struct notification) <= 1u << LIMEN_NOTIFICATION_ORDER, "notification");
+
+struct reply {
+    struct object object;
+    struct thread *caller;   /* WAITING_REPLY for this object */
+    struct thread *receiver; /* RECEIVING, will keep its caller here */
+};
+_Static_assert(sizeof(struct reply) <= 1u << LIMEN_REPLY_ORDER, "reply");
+
+void endpoint_create(struct endpoint *endpoint);
+void notification_create(struct notification *notification);
+
+/* The system calls, on the current thread.  Each returns the frame to leave by. */
+struct limen_regs *ipc_call(struct slot *slot, struct limen_regs *regs);
+struct limen_regs *ipc_send(struct limen_regs *regs);
+struct limen_regs *ipc_wait(struct limen_regs *regs);
+struct limen_regs *ipc_reply_wait(struct limen_regs *regs);
+
+/* Makes the current thread a caller on its fault endpoint. */
+struct limen_regs *ipc_fault(struct thread *thread);
+
+/* Sets bits, and wakes who waits for them. */
+void notification_signal(struct notification *notification, uint64_t bits);
+
+/* One step of emptying a dead object's queue; true when nothing is left. */
+bool endpoint_reap(struct endpoint *endpoint);
+bool notification_reap(struct notification *notification);
+void reply_reap(struct reply *reply);
+
+/* Takes the thread out of whatever it waits in, without waking it. */
+void ipc_unwait(struct thread *thread);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "scheduler.h"
+
+#include "assert.h"
+#include "cpu.h"
+#include "ipc.h"
+
+#define BITS 64u
+
+void scheduler_init(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < PRIORITIES; i++)
+        list_init(&cpu->queues[i]);
+    cpu->slice_end = UINT64_MAX;
+    cpu->timer = UINT64_MAX;
+    cpu->idle.state = LIMEN_THREAD_READY;
+    list_init(&cpu->idle.queue);
+    cpu->current = &cpu->idle;
+}
+
+int scheduler_top(void)
+{
+    uint64_t words = this_cpu->ready_words;
+    if (!words)
+        return -1;
+    unsigned word = BITS - 1 - (unsigned)__builtin_clzll(words);
+    return (int)(word * BITS + BITS - 1 - (unsigned)__builtin_clzll(this_cpu->ready[word]));
+}
+
+/* The one-shot timer stands at whichever comes first, the end of the slice or a deadline. */
+static void set_timer(struct cpu *cpu)
+{
+    uint64_t tick = cpu->slice_end;
+    if (cpu->deadlines && cpu->deadlines->tick < tick)
+        tick = cpu->deadlines->tick;
+    if (tick != cpu->timer) {
+        cpu->timer = tick;
+        arch_timer_set(tick);
+    }
+}
+
+/* A slice runs only while somebody else is ready, so an undisturbed thread sees no ticks. */
+static void start_slice(struct cpu *cpu)
+{
+    cpu->slice_end = arch_ticks() + arch_ns_to_ticks(SLICE_NS);
+    set_timer(cpu);
+}
+
+static void enqueue(struct cpu *cpu, struct thread *thread, bool first)
+{
+    unsigned word = thread->priority / BITS;
+    cpu->ready[word] |= 1ull << thread->priority % BITS;
+    cpu->ready_words |= 1ull << word;
+    if (first)
+        list_prepend(&cpu->queues[thread->priority], &thread->queue);
+    else
+        list_append(&cpu->queues[thread->priority], &thread->queue);
+    if (cpu->slice_end == UINT64_MAX && cpu->current != &cpu->idle)
+        start_slice(cpu);
+}
+
+void scheduler_ready(struct thread *thread)
+{
+    ASSERT(thread != current_thread());
+    thread->state = LIMEN_THREAD_READY;
+    enqueue(this_cpu->arch.self, thread, false);
+}
+
+void scheduler_unready(struct thread *thread)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    ASSERT(thread != cpu->current && thread->state == LIMEN_THREAD_READY);
+    list_remove(&thread->queue);
+    if (list_is_empty(&cpu->queues[thread->priority])) {
+        unsigned word = thread->priority / BITS;
+        cpu->ready[word] &= ~(1ull << thread->priority % BITS);
+        if (!cpu->ready[word])
+            cpu->ready_words &= ~(1ull << word);
+    }
+}
+
+struct limen_regs *scheduler_switch(struct thread *to)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    struct thread *from = cpu->current;
+    ASSERT(to->state == LIMEN_THREAD_READY);
+
+    if (to != from) {
+        uint64_t now = arch_ticks();
+        from->ran += now - cpu->switched_at;
+        cpu->switched_at = now;
+        cpu->current = to;
+        cpu->counters[LIMEN_COUNTER_SWITCHES]++;
+        arch_switch(&from->arch, &to->arch);
+    }
+    if (cpu->ready_words && to != &cpu->idle) {
+        start_slice(cpu);
+    } else {
+        cpu->slice_end = UINT64_MAX;
+        set_timer(cpu);
+    }
+    struct limen_regs *resume = to->resume;
+    if (resume) {
+        to->resume = NULL;
+        return resume;
+    }
+    return to->arch.regs;
+}
+
+static struct limen_regs *switch_to_first(void)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    int top = scheduler_top();
+    if (top < 0)
+        return scheduler_switch(&cpu->idle);
+    struct thread *next = thread_of_queue(cpu->queues[top].next);
+    scheduler_unready(next);
+    return scheduler_switch(next);
+}
+
+static bool runs_on(struct cpu *cpu, int top)
+{
+    return cpu->current->state == LIMEN_THREAD_READY && cpu->current != &cpu->idle &&
+           top <= (int)cpu->current->priority;
+}
+
+struct limen_regs *scheduler_leave(void)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    if (runs_on(cpu, scheduler_top()))
+        return cpu->current->arch.regs;
+    if (cpu->current->state == LIMEN_THREAD_READY && cpu->current != &cpu->idle)
+        enqueue(cpu, cpu->current, true);
+    return switch_to_first();
+}
+
+struct limen_regs *scheduler_yield(void)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    ASSERT(cpu->current->state == LIMEN_THREAD_READY);
+    if (scheduler_top() < (int)cpu->current->priority)
+        return cpu->current->arch.regs;
+    enqueue(cpu, cpu->current, false);
+    return switch_to_first();
+}
+
+struct limen_regs *kernel_reschedule(struct limen_regs *regs)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    struct thread *current = cpu->current;
+    int top = scheduler_top();
+
+    if (current == &cpu->idle)
+        return top < 0 ? regs : switch_to_first();
+
+    bool runnable = current->state == LIMEN_THREAD_READY;
+    bool slice_over = cpu->slice_end != UINT64_MAX && arch_ticks() >= cpu->slice_end;
+    if (runnable && (top < (int)current->priority || (top == current->priority && !slice_over))) {
+        if (slice_over)
+            start_slice(cpu);
+        return regs;
+    }
+    if (regs != current->arch.regs)
+        current->resume = regs;
+    if (runnable)
+        enqueue(cpu, current, !slice_over);
+    return switch_to_first();
+}
+
+void scheduler_set_deadline(struct thread *thread, uint64_t ns)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    thread->deadline.tick = cpu->counters[LIMEN_COUNTER_BOOT_TSC] + arch_ns_to_ticks(ns);
+    if (thread->deadline.tick < cpu->counters[LIMEN_COUNTER_BOOT_TSC])
+        thread->deadline.tick = UINT64_MAX;
+    deadline_insert(&cpu->deadlines, &thread->deadline);
+    set_timer(cpu);
+}
+
+/* Wakes whoever's deadline has passed, one at a time, with a window after each, so that a thousand
+ * sleepers do not hold off a device.  A timer interrupt in such a window leaves the work to the
+ * loop it interrupted, so interrupts nest no deeper than two. */
+void kernel_timer(void)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    cpu->timer = UINT64_MAX;
+    if (cpu->waking)
+        return;
+    cpu->waking = true;
+    while (cpu->deadlines && cpu->deadlines->tick <= arch_ticks()) {
+        struct thread *thread = container_of(cpu->deadlines, struct thread, deadline);
+        deadline_remove(&cpu->deadlines, &thread->deadline);
+        thread_stop(thread, LIMEN_TIMED_OUT);
+        scheduler_ready(thread);
+        arch_window();
+    }
+    cpu->waking = false;
+    set_timer(cpu);
+}

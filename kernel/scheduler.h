@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * 256 fixed priorities, round robin within one, O(1) to pick.  The thread that runs is in no queue.
+ */
+#ifndef KERNEL_SCHEDULER_H
+#define KERNEL_SCHEDULER_H
+
+#include "thread.h"
+
+/* A thread's turn among equals, in nanoseconds. */
+#define SLICE_NS 10000000ull
+
+void scheduler_init(struct cpu *cpu);
+
+/* Makes a thread that waits for nothing READY, at the end of its queue. */
+void scheduler_ready(struct thread *thread);
+
+/* Takes a ready thread that is not running out of its queue. */
+void scheduler_unready(struct thread *thread);
+
+/* The highest priority of a ready thread other than the running one, or -1. */
+int scheduler_top(void);
+
+/* Goes on with the current thread if it may run and nobody more important can; else switches.
+ * Returns the frame to leave by. */
+struct limen_regs *scheduler_leave(void);
+
+/* The same, but lets equals go first. */
+struct limen_regs *scheduler_yield(void);
+
+/* Switches to a thread that is READY and in no queue. */
+struct limen_regs *scheduler_switch(struct thread *to);
+
+/* The deadline of a thread that starts to wait, in nanoseconds on the monotonic clock. */
+void scheduler_set_deadline(struct thread *thread, uint64_t ns);
+
+#endif

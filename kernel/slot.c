@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The derivation tree, and deletion.
+ *
+ * A dead object whose taking apart needs more than one step must keep its memory until the last of
+ * them, so the tree node of its last capability moves into the object itself (its grave), and the
+ * object joins the processor's list of the dying.  Every deletion first works that list off; an
+ * interrupted one is thus finished by whoever needs the memory next.
+ */
+#include "slot.h"
+
+#include "assert.h"
+#include "cpu.h"
+#include "ipc.h"
+#include "irq.h"
+#include "space.h"
+#include "table.h"
+
+static bool has_object_header(enum limen_type type)
+{
+    switch (type) {
+    case LIMEN_TYPE_THREAD:
+    case LIMEN_TYPE_SPACE:
+    case LIMEN_TYPE_ENDPOINT:
+    case LIMEN_TYPE_NOTIFICATION:
+    case LIMEN_TYPE_REPLY:
+    case LIMEN_TYPE_IRQ:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The count of capabilities that name the slot's object, or NULL where no object dies with them. */
+static uint32_t *references(const struct slot *slot)
+{
+    if (slot->type == LIMEN_TYPE_TABLE)
+        return &((struct slot *)slot->object)->header.references;
+    if (slot->type == LIMEN_TYPE_THREAD)
+        return &((struct thread *)slot->object)->object.references;
+    if (has_object_header(slot->type))
+        return &((struct object *)slot->object)->references;
+    return NULL;
+}
+
+/* -- the tree -- */
+
+static bool is_first_child(const struct slot *slot)
+{
+    return slot->prev && slot->prev->child == slot;
+}
+
+/* Whatever points at `from` points at `to`. */
+static void relink(struct slot *from, struct slot *to)
+{
+    if (is_first_child(from))
+        from->prev->child = to;
+    else if (from->prev)
+        from->prev->next = to;
+    if (from->next)
+        from->next->prev = to;
+    if (from->child)
+        from->child->prev = to;
+}
+
+static void insert_child(struct slot *parent, struct slot *slot)
+{
+    slot->prev = parent;
+    slot->next = parent->child;
+    if (slot->next)
+        slot->next->prev = slot;
+    parent->child = slot;
+}
+
+static void unlink_node(struct slot *slot)
+{
+    ASSERT(!slot->child);
+    if (is_first_child(slot))
+        slot->prev->child = slot->next;
+    else if (slot->prev)
+        slot->prev->next = slot->next;
+    if (slot->next)
+        slot->next->prev = slot->prev;
+}
+
+/* The first child becomes a sibling: derived from what its parent was derived from. */
+static void lift_first_child(struct slot *slot)
+{
+    struct slot *child = slot->child;
+
+    slot->child = child->next;
+    if (child->next)
+        child->next->prev = slot;
+    child->next = slot->next;
+    if (child->next)
+        child->next->prev = child;
+    child->prev = slot;
+    slot->next = child;
+}
+
+static void slot_clear(struct slot *slot)
+{
+    unsigned holder = slot->holder;
+    *slot = (struct slot){.holder = (uint64_t)holder & 0xf};
+}
+
+void slot_fill(struct slot *slot, struct slot *parent, enum limen_type type, unsigned rights,
+               void *object)
+{
+    ASSERT(slot_is_empty(slot));
+    slot_clear(slot);
+    slot->type = type;
+    slot->rights = rights & LIMEN_RIGHTS_ALL;
+    slot->object = object;
+    if (parent)
+        insert_child(parent, slot);
+    uint32_t *count = references(slot);
+    if (count)
+        ++*count;
+}
+
+enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights)
+{
+    ASSERT(slot_is_empty(to) && !slot_is_empty(from));
+    if (from->type == LIMEN_TYPE_UNTYPED)
+        return LIMEN_NOT_SUPPORTED;
+
+    slot_fill(to, from, from->type, from->rights & rights, from->object);
+    to->order = from->order;
+    to->device = from->device;
+    to->badge = from->type == LIMEN_TYPE_FRAME ? 0 : from->badge;
+    return LIMEN_OK;
+}
+
+void slot_move(struct slot *to, struct slot *from)
+{
+    ASSERT(slot_is_empty(to) && !slot_is_empty(from));
+    unsigned holder = to->holder;
+
+    relink(from, to);
+    if (from->type == LIMEN_TYPE_FRAME && from->space)
+        space_mapping_moved(from, to);
+    *to = *from;
+    to->holder = (uint64_t)holder & 0xf;
+    slot_clear(from);
+}
+
+/* -- deletion -- */
+
+/* The place an object that dies in steps keeps the node of its last capability in; NULL for those
+ * that die at once. */
+static struct slot *grave_of(const struct slot *slot)
+{
+    switch (slot->type) {
+    case LIMEN_TYPE_TABLE:
+        return slot->object;
+    case LIMEN_TYPE_THREAD:
+        return &((struct thread *)slot->object)->grave;
+    case LIMEN_TYPE_SPACE:
+        return &((struct space *)slot->object)->grave;
+    case LIMEN_TYPE_ENDPOINT:
+        return &((struct endpoint *)slot->object)->grave;
+    case LIMEN_TYPE_NOTIFICATION:
+        return &((struct notification *)slot->object)->grave;
+    default:
+        return NULL;
+    }
+}
+
+/* The last capability of an object goes into its grave. */
+static void bury(struct slot *slot, struct slot *grave)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    uint32_t slots = grave->header.slots;
+
+    if (slot->type == LIMEN_TYPE_THREAD)
+        thread_stop(slot->object, LIMEN_CANCELLED);
+    grave->holder = HOLDER_GRAVE;
+    slot_move(grave, slot);
+    grave->header.slots = slots;
+    grave->header.dying_next = cpu->dying;
+    cpu->dying = grave;
+}
+
+/* One step of taking a dead object apart; true when nothing is left of it. */
+static bool reap(const struct slot *grave)
+{
+    switch (grave->type) {
+    case LIMEN_TYPE_TABLE:
+        return table_reap(grave->object);
+    case LIMEN_TYPE_THREAD:
+        return thread_reap(grave->object);
+    case LIMEN_TYPE_SPACE:
+        return space_reap(grave->object);
+    case LIMEN_TYPE_ENDPOINT:
+        return endpoint_reap(grave->object);
+    default:
+        ASSERT(grave->type == LIMEN_TYPE_NOTIFICATION);
+        return notification_reap(grave->object);
+    }
+}
+
+/* One step of work on the dying; false when there is none that this thread can do.  It cannot take
+ * its own stack away: a thread that deleted itself is left to the next deletion. */
+static bool reap_step(void)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    struct slot **link = &cpu->dying;
+
+    if (*link && (*link)->object == cpu->current)
+        link = &(*link)->header.dying_next;
+    struct slot *grave = *link;
+    if (!grave)
+        return false;
+    if (reap(grave)) {
+        /* reap() may have buried another object in front of this one. */
+        for (link = &cpu->dying; *link != grave; link = &(*link)->header.dying_next)
+            ;
+        *link = grave->header.dying_next;
+        unlink_node(grave);
+        slot_clear(grave);
+    }
+    return true;
+}
+
+/* What depends on the capability lets go of it.  False when that takes more steps. */
+static bool let_go(struct slot *slot)
+{
+    switch ((enum holder)slot->holder) {
+    case HOLDER_THREAD_SPACE:
+    case HOLDER_THREAD_TABLE:
+    case HOLDER_THREAD_FAULT:
+    case HOLDER_THREAD_PAGE:
+    case HOLDER_THREAD_NOTIFICATION:
+        thread_lost(slot);
+        break;
+    case HOLDER_IRQ_NOTIFICATION:
+        irq_lost(slot);
+        break;
+    case HOLDER_SPACE_DONATION:
+        return space_lost(slot);
+    case HOLDER_TABLE:
+    case HOLDER_GRAVE:
+        break;
+    }
+    return true;
+}
+
+bool slot_drop_step(struct slot *slot)
+{
+    if (slot_is_empty(slot))
+        return true;
+    if (slot->holder == HOLDER_GRAVE)
+        return false;
+    if (slot->child) {
+        lift_first_child(slot);
+        return false;
+    }
+    if (!let_go(slot))
+        return false;
+    if (slot->type == LIMEN_TYPE_FRAME && slot->space)
+        space_unmap(slot);
+
+    uint32_t *count = references(slot);
+    if (count && --*count == 0) {
+        struct slot *grave = grave_of(slot);
+        if (grave) {
+            bury(slot, grave);
+            return true;
+        }
+        if (slot->type == LIMEN_TYPE_REPLY)
+            reply_reap(slot->object);
+        else
+            irq_reap(slot->object);
+    }
+    unlink_node(slot);
+    slot_clear(slot);
+    return true;
+}
+
+bool slot_delete_step(struct slot *slot)
+{
+    if (reap_step())
+        return false;
+    bool finished = slot_drop_step(slot);
+    return finished && !this_cpu->dying;
+}
+
+bool slot_revoke_step(struct slot *slot)
+{
+    if (reap_step())
+        return false;
+    struct slot *child = slot->child;
+    if (!child)
+        return true;
+    if (child->child)
+        lift_first_child(child);
+    else
+        slot_drop_step(child);
+    return false;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "space.h"
+
+#include "assert.h"
+#include "invoke.h"
+#include "list.h"
+
+#define NO_DONATION LIMEN_SPACE_DONATIONS
+
+void space_create(struct space *space, unsigned order)
+{
+    char *top = (char *)space + LIMEN_PAGE_SIZE;
+
+    space->own_pages = (1ull << (order - LIMEN_PAGE_ORDER)) - 2;
+    for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS; i++)
+        space->donations[i].holder = HOLDER_SPACE_DONATION;
+    arch_space_create(&space->arch, top);
+}
+
+static uint64_t donated_pages(const struct slot *donation)
+{
+    return slot_is_empty(donation) ? 0 : 1ull << (donation->order - LIMEN_PAGE_ORDER);
+}
+
+void *kernel_take_table(struct arch_space *arch)
+{
+    struct space *space = container_of(arch, struct space, arch);
+    char *page = NULL;
+
+    if (space->own_used < space->own_pages) {
+        page = (char *)space + (2 + space->own_used++) * LIMEN_PAGE_SIZE;
+    } else {
+        for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS && !page; i++)
+            if (space->donated_used[i] < donated_pages(&space->donations[i]))
+                page =
+                    (char *)space->donations[i].object + space->donated_used[i]++ * LIMEN_PAGE_SIZE;
+    }
+    if (page)
+        memset(page, 0, LIMEN_PAGE_SIZE);
+    return page;
+}
+
+/* -- mappings -- */
+
+static void list_mapping(struct space *space, struct slot *frame)
+{
+    frame->space = space;
+    frame->mapped_prev = NULL;
+    frame->mapped_next = space->mapped;
+    if (space->mapped)
+        space->mapped->mapped_prev = frame;
+    space->mapped = frame;
+    space->mapped_bytes += 1ull << frame->order;
+}
+
+static void forget_mapping(struct slot *frame)
+{
+    struct space *space = frame->space;
+
+    if (frame->mapped_prev)
+        frame->mapped_prev->mapped_next = frame->mapped_next;
+    else
+        space->mapped = frame->mapped_next;
+    if (frame->mapped_next)
+        frame->mapped_next->mapped_prev = frame->mapped_prev;
+    space->mapped_bytes -= 1ull << frame->order;
+    frame->space = NULL;
+    frame->page = 0;
+}
+
+void space_mapping_moved(struct slot *from, struct slot *to)
+{
+    if (from->mapped_prev)
+        from->mapped_prev->mapped_next = to;
+    else
+        from->space->mapped = to;
+    if (from->mapped_next)
+        from->mapped_next->mapped_prev = to;
+}
+
+void space_unmap(struct slot *frame)
+{
+    struct space *space = frame->space;
+    ASSERT(space);
+    if (!space->emptying)
+        arch_unmap(&space->arch, (uint64_t)frame->page << LIMEN_PAGE_ORDER, frame->order);
+    forget_mapping(frame);
+}
+
+enum limen_error space_map_fixed(struct space *space, uint64_t address, uint64_t physical,
+                                 unsigned rights)
+{
+    return arch_map(&space->arch, address, physical, LIMEN_PAGE_ORDER, rights, LIMEN_CACHE_NORMAL);
+}
+
+/* -- emptying -- */
+
+/* The tables go first and at once; the capabilities that were mapped learn of it one by one. */
+static bool empty_step(struct space *space)
+{
+    if (!space->emptying) {
+        space->emptying = true;
+        arch_space_clear(&space->arch);
+        space->own_used = 0;
+        for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS; i++)
+            space->donated_used[i] = 0;
+    }
+    if (!space->mapped)
+        return true;
+    forget_mapping(space->mapped);
+    return false;
+}
+
+/* The donation's own space, found from the place in it. */
+static struct space *space_of_donation(struct slot *donation)
+{
+    uint64_t page = (uint64_t)donation & ~(LIMEN_PAGE_SIZE - 1);
+    return (struct space *)page;
+}
+
+bool space_lost(struct slot *donation)
+{
+    struct space *space = space_of_donation(donation);
+    bool dead = !slot_is_empty(&space->grave);
+
+    if (!empty_step(space))
+        return false;
+    if (!dead)
+        space->emptying = false;
+    return true;
+}
+
+bool space_reap(struct space *space)
+{
+    if (!empty_step(space))
+        return false;
+    for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS; i++)
+        if (!slot_is_empty(&space->donations[i])) {
+            slot_drop_step(&space->donations[i]);
+            return false;
+        }
+    return true;
+}
+
+/* -- operations -- */
+
+static enum limen_error donate(struct invocation *call)
+{
+    struct space *space = call->slot->object;
+    struct slot *untyped;
+    enum limen_error error =
+        invoke_argument(call, call->word[0], LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &untyped);
+    if (error)
+        return error;
+    if (untyped->child || untyped->device)
+        return LIMEN_BUSY;
+    if (untyped->order < LIMEN_PAGE_ORDER)
+        return LIMEN_OUT_OF_RANGE;
+    unsigned free = 0;
+    while (free < LIMEN_SPACE_DONATIONS && !slot_is_empty(&space->donations[free]))
+        free++;
+    if (free == NO_DONATION)
+        return LIMEN_LIMIT;
+
+    /* Point of no return. */
+    slot_move(&space->donations[free], untyped);
+    space->donated_used[free] = 0;
+    return LIMEN_OK;
+}
+
+static enum limen_error info(struct invocation *call)
+{
+    const struct space *space = call->slot->object;
+    uint64_t held = space->own_pages;
+    uint64_t used = space->own_used;
+
+    for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS; i++) {
+        held += donated_pages(&space->donations[i]);
+        used += space->donated_used[i];
+    }
+    call->word[0] = held;
+    call->word[1] = held - used;
+    call->word[2] = space->mapped_bytes;
+    call->results = 3;
+    return LIMEN_OK;
+}
+
+enum limen_error space_invoke(struct invocation *call)
+{
+    switch (call->label) {
+    case LIMEN_SPACE_DONATE:
+        return call->slot->rights & LIMEN_RIGHT_WRITE ? donate(call) : LIMEN_NO_RIGHT;
+    case LIMEN_SPACE_INFO:
+        return call->slot->rights & LIMEN_RIGHT_READ ? info(call) : LIMEN_NO_RIGHT;
+    default:
+        return LIMEN_BAD_OPERATION;
+    }
+}
+
+static enum limen_error map(struct invocation *call)
+{
+    struct slot *frame = call->slot;
+    uint64_t address = call->word[1];
+    uint64_t rights = call->word[2];
+    uint64_t cache = call->word[3];
+    uint64_t size = 1ull << frame->order;
+    struct slot *target;
+
+    enum limen_error error =
+        invoke_argument(call, call->word[0], LIMEN_TYPE_SPACE, LIMEN_RIGHT_WRITE, &target);
+    if (error)
+        return error;
+    const uint64_t known = LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE | LIMEN_RIGHT_EXECUTE;
+    const uint64_t both = LIMEN_RIGHT_WRITE | LIMEN_RIGHT_EXECUTE;
+    if (!rights || rights & ~known || (rights & both) == both)
+        return LIMEN_BAD_ARGUMENT;
+    if ((frame->rights & rights) != rights)
+        return LIMEN_NO_RIGHT;
+    if (cache > LIMEN_CACHE_NONE || (cache == LIMEN_CACHE_NONE && !frame->device))
+        return LIMEN_BAD_ARGUMENT;
+    if (frame->order != LIMEN_PAGE_ORDER && frame->order != LIMEN_LARGE_PAGE_ORDER)
+        return LIMEN_NOT_SUPPORTED;
+    if (address & (size - 1))
+        return LIMEN_MISALIGNED;
+    if (address >= LIMEN_USER_END || size > LIMEN_USER_END - address || address == 0)
+        return LIMEN_OUT_OF_RANGE;
+    if (frame->space)
+        return LIMEN_ALREADY_MAPPED;
+    struct space *space = target->object;
+    if (space->emptying)
+        return LIMEN_BUSY;
+
+    /* Point of no return: arch_map() changes nothing a mapping can be seen by unless it succeeds.
+     */
+    error = arch_map(&space->arch, address, virt_to_phys(frame->object), frame->order,
+                     (unsigned)rights, (enum limen_cache)cache);
+    if (error)
+        return error;
+    frame->page = address >> LIMEN_PAGE_ORDER & ((1ull << 36) - 1);
+    list_mapping(space, frame);
+    return LIMEN_OK;
+}
+
+enum limen_error frame_invoke(struct invocation *call)
+{
+    struct slot *frame = call->slot;
+
+    switch (call->label) {
+    case LIMEN_FRAME_MAP:
+        return map(call);
+    case LIMEN_FRAME_UNMAP:
+        if (!frame->space)
+            return LIMEN_NOT_MAPPED;
+        space_unmap(frame);
+        return LIMEN_OK;
+    case LIMEN_FRAME_INFO:
+        call->word[0] = virt_to_phys(frame->object);
+        call->word[1] = frame->order;
+        call->word[2] = frame->device;
+        call->word[3] = (uint64_t)frame->page << LIMEN_PAGE_ORDER;
+        call->results = 4;
+        return LIMEN_OK;
+    default:
+        return LIMEN_BAD_OPERATION;
+    }
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "table.h"
+
+#include "cpu.h"
+#include "invoke.h"
+
+/* Entries looked at in one step of taking a table apart. */
+#define REAP_STEP 16u
+
+void table_create(struct slot *table, unsigned order)
+{
+    table->header.slots = 1u << order;
+}
+
+bool table_reap(struct slot *table)
+{
+    for (unsigned i = 0; i < REAP_STEP && table->header.slots > 1; i++) {
+        struct slot *slot = &table[table->header.slots - 1];
+        if (!slot_is_empty(slot)) {
+            slot_drop_step(slot);
+            return false;
+        }
+        table->header.slots--;
+    }
+    return table->header.slots == 1;
+}
+
+/* The source of a copy: an entry of the table named by word 1, or of the caller's own. */
+static enum limen_error find_source(struct invocation *call, struct slot **source)
+{
+    if (call->word[1] == 0) {
+        *source = table_lookup(call->self, call->word[2]);
+        return *source ? LIMEN_OK : LIMEN_BAD_CAPABILITY;
+    }
+    struct slot *table;
+    enum limen_error error =
+        invoke_argument(call, call->word[1], LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, &table);
+    if (error)
+        return error;
+    *source = table_entry(table, call->word[2]);
+    return *source && !slot_is_empty(*source) ? LIMEN_OK : LIMEN_BAD_CAPABILITY;
+}
+
+static enum limen_error copy(struct invocation *call, bool mint)
+{
+    struct slot *to = table_entry(call->slot, call->word[0]);
+    struct slot *from;
+
+    if (!to)
+        return LIMEN_OUT_OF_RANGE;
+    enum limen_error error = find_source(call, &from);
+    if (error)
+        return error;
+    if (!slot_is_empty(to))
+        return LIMEN_SLOT_OCCUPIED;
+    bool badged = from->type == LIMEN_TYPE_ENDPOINT || from->type == LIMEN_TYPE_NOTIFICATION;
+    if (mint && !badged)
+        return LIMEN_WRONG_TYPE;
+    if (mint && from->badge)
+        return LIMEN_NO_RIGHT;
+
+    /* Point of no return, unless the source cannot be copied at all. */
+    error = slot_copy(to, from, (unsigned)call->word[3] & LIMEN_RIGHTS_ALL);
+    if (!error && mint)
+        to->badge = call->word[4];
+    return error;
+}
+
+static enum limen_error move(struct invocation *call)
+{
+    struct slot *to = table_entry(call->slot, call->word[0]);
+    struct slot *from;
+
+    if (!to)
+        return LIMEN_OUT_OF_RANGE;
+    enum limen_error error = find_source(call, &from);
+    if (error)
+        return error;
+    if (!slot_is_empty(to))
+        return LIMEN_SLOT_OCCUPIED;
+    slot_move(to, from);
+    return LIMEN_OK;
+}
+
+static enum limen_error inspect(struct invocation *call)
+{
+    struct slot *slot = table_entry(call->slot, call->word[0]);
+
+    if (!slot)
+        return LIMEN_OUT_OF_RANGE;
+    bool badged = slot->type == LIMEN_TYPE_ENDPOINT || slot->type == LIMEN_TYPE_NOTIFICATION;
+    call->word[0] = slot->type;
+    call->word[1] = slot->rights;
+    call->word[2] = badged ? slot->badge : 0;
+    call->word[3] = slot->order;
+    call->results = 4;
+    return LIMEN_OK;
+}
+
+/* Deletes or revokes in steps.  Between two steps everything may change, the invoked capability
+ * included, so each begins by finding the slot again; work already done stays done. */
+static enum limen_error take_back(struct invocation *call, bool (*step)(struct slot *))
+{
+    uint64_t index = call->word[0];
+    for (;;) {
+        struct slot *table = table_lookup(call->self, call->index);
+        if (!table || table->type != LIMEN_TYPE_TABLE)
+            return LIMEN_BAD_CAPABILITY;
+        struct slot *slot = table_entry(table, index);
+        if (!slot)
+            return LIMEN_OUT_OF_RANGE;
+        if (step(slot) || call->self->state != LIMEN_THREAD_READY)
+            return LIMEN_OK;
+        arch_window();
+    }
+}
+
+enum limen_error table_invoke(struct invocation *call)
+{
+    if (!(call->slot->rights & LIMEN_RIGHT_WRITE))
+        return LIMEN_NO_RIGHT;
+    switch (call->label) {
+    case LIMEN_TABLE_COPY:
+        return copy(call, false);
+    case LIMEN_TABLE_MINT:
+        return copy(call, true);
+    case LIMEN_TABLE_MOVE:
+        return move(call);
+    case LIMEN_TABLE_DELETE:
+        return take_back(call, slot_delete_step);
+    case LIMEN_TABLE_REVOKE:
+        return take_back(call, slot_revoke_step);
+    case LIMEN_TABLE_INSPECT:
+        return inspect(call);
+    case LIMEN_TABLE_INFO:
+        call->word[0] = table_slots(call->slot);
+        call->results = 1;
+        return LIMEN_OK;
+    default:
+        return LIMEN_BAD_OPERATION;
+    }
+}

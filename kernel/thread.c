@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+#include "thread.h"
+
+#include "assert.h"
+#include "cpu.h"
+#include "invoke.h"
+#include "ipc.h"
+#include "scheduler.h"
+#include "space.h"
+#include "table.h"
+#include <limen/message.h>
+
+void thread_create(struct thread *thread)
+{
+    thread->slots = 1; /* no table: only the entry that is never a capability */
+    thread->state = LIMEN_THREAD_STOPPED;
+    thread->space_slot.holder = HOLDER_THREAD_SPACE;
+    thread->table_slot.holder = HOLDER_THREAD_TABLE;
+    thread->fault_slot.holder = HOLDER_THREAD_FAULT;
+    thread->page_slot.holder = HOLDER_THREAD_PAGE;
+    thread->notification_slot.holder = HOLDER_THREAD_NOTIFICATION;
+    arch_thread_create(&thread->arch, thread);
+}
+
+void thread_stop(struct thread *thread, enum limen_error error)
+{
+    switch (thread->state) {
+    case LIMEN_THREAD_STOPPED:
+        return;
+    case LIMEN_THREAD_READY:
+        if (thread != current_thread())
+            scheduler_unready(thread);
+        break;
+    default:
+        ipc_unwait(thread);
+        if (!thread->faulted)
+            thread->arch.regs->rax = error;
+        break;
+    }
+    thread->state = LIMEN_THREAD_STOPPED;
+}
+
+/* -- what the thread holds -- */
+
+/* Puts a copy of a capability into one of the thread's own slots.  The slot is empty. */
+static void hold(struct slot *own, struct slot *given)
+{
+    if (given)
+        (void)slot_copy(own, given, given->rights); /* only untyped memory cannot be copied */
+}
+
+/* Empties one of the thread's own slots.  Those capabilities are copies nobody else can derive
+ * from, so one step does it; what it held may then be dying, and is left to the next deletion. */
+static void release(struct slot *own)
+{
+    bool done = slot_drop_step(own);
+    ASSERT(done);
+    (void)done;
+}
+
+static struct thread *holder_thread(struct slot *slot)
+{
+    switch ((enum holder)slot->holder) {
+    case HOLDER_THREAD_SPACE:
+        return container_of(slot, struct thread, space_slot);
+    case HOLDER_THREAD_TABLE:
+        return container_of(slot, struct thread, table_slot);
+    case HOLDER_THREAD_FAULT:
+        return container_of(slot, struct thread, fault_slot);
+    case HOLDER_THREAD_PAGE:
+        return container_of(slot, struct thread, page_slot);
+    default:
+        return container_of(slot, struct thread, notification_slot);
+    }
+}
+
+void thread_lost(struct slot *slot)
+{
+    struct thread *thread = holder_thread(slot);
+
+    switch ((enum holder)slot->holder) {
+    case HOLDER_THREAD_SPACE:
+        thread_stop(thread, LIMEN_CANCELLED);
+        arch_space_set(&thread->arch, NULL);
+        break;
+    case HOLDER_THREAD_TABLE:
+        thread_stop(thread, LIMEN_CANCELLED);
+        thread->table = NULL;
+        thread->slots = 1;
+        break;
+    case HOLDER_THREAD_PAGE:
+        thread->page = NULL;
+        break;
+    case HOLDER_THREAD_NOTIFICATION:
+        thread->bound->bound = NULL;
+        thread->bound = NULL;
+        break;
+    default:
+        break;
+    }
+}
+
+enum limen_error thread_configure(struct thread *thread, struct slot *space, struct slot *table,
+                                  struct slot *fault)
+{
+    if (thread->state != LIMEN_THREAD_STOPPED || thread->resume)
+        return LIMEN_BUSY;
+
+    release(&thread->space_slot);
+    release(&thread->table_slot);
+    release(&thread->fault_slot);
+    hold(&thread->space_slot, space);
+    hold(&thread->table_slot, table);
+    hold(&thread->fault_slot, fault);
+    arch_space_set(&thread->arch, &((struct space *)space->object)->arch);
+    thread->table = table_of(table);
+    thread->slots = table_slots(table);
+    return LIMEN_OK;
+}
+
+bool thread_reap(struct thread *thread)
+{
+    struct slot *const held[] = {&thread->space_slot, &thread->table_slot, &thread->fault_slot,
+                                 &thread->page_slot, &thread->notification_slot};
+
+    for (unsigned i = 0; i < sizeof(held) / sizeof(held[0]); i++)
+        if (!slot_is_empty(held[i])) {
+            slot_drop_step(held[i]);
+            return false;
+        }
+    arch_thread_destroy(&thread->arch);
+    return true;
+}
+
+/* -- operations -- */
+
+static enum limen_error configure(struct invocation *call, struct thread *thread)
+{
+    struct slot *space = NULL, *table = NULL, *fault = NULL;
+    enum limen_error error =
+        invoke_argument(call, call->word[0], LIMEN_TYPE_SPACE, LIMEN_RIGHT_WRITE, &space);
+    if (!error)
+        error = invoke_argument(call, call->word[1], LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, &table);
+    if (!error && call->word[2])
+        error =
+            invoke_argument(call, call->word[2], LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE, &fault);
+    return error ? error : thread_configure(thread, space, table, fault);
+}
+
+/* Changes the priority of a thread in whatever state it is. */
+static enum limen_error set_priority(const struct invocation *call, struct thread *thread)
+{
+    uint64_t priority = call->word[0];
+
+    if (priority >= PRIORITIES)
+        return LIMEN_OUT_OF_RANGE;
+    if (priority > call->self->priority)
+        return LIMEN_NO_RIGHT;
+
+    bool queued = thread->state == LIMEN_THREAD_READY && thread != current_thread();
+    if (queued)
+        scheduler_unready(thread);
+    thread->priority = (uint8_t)priority;
+    if (queued)
+        scheduler_ready(thread);
+    return LIMEN_OK;
+}
+
+/* Message word i of the caller, wherever it is. */
+static uint64_t word_of(const struct invocation *call, unsigned i)
+{
+    return i < LIMEN_WORDS_IN_REGISTERS ? call->word[i] : call->self->page->words[i];
+}
+
+static enum limen_error set_regs(const struct invocation *call, struct thread *thread)
+{
+    struct limen_regs frame;
+
+    if (call->words < LIMEN_REGS_WORDS || call->words > LIMEN_WORDS_MAX)
+        return LIMEN_BAD_ARGUMENT;
+    if (thread == call->self || thread->resume || thread->state == LIMEN_THREAD_READY)
+        return LIMEN_BUSY;
+    for (unsigned i = 0; i < LIMEN_REGS_WORDS; i++)
+        limen_regs_words(&frame)[i] = word_of(call, i);
+    arch_regs_set(&thread->arch, &frame);
+    return LIMEN_OK;
+}
+
+static enum limen_error get_regs(struct invocation *call, const struct thread *thread)
+{
+    const uint64_t *frame = limen_regs_words(thread->arch.regs);
+
+    if (!call->self->page)
+        return LIMEN_NO_MESSAGE_PAGE;
+    if (thread == call->self || thread->resume || thread->state == LIMEN_THREAD_READY)
+        return LIMEN_BUSY;
+    for (unsigned i = 0; i < LIMEN_REGS_WORDS; i++) {
+        if (i < LIMEN_WORDS_IN_REGISTERS)
+            call->word[i] = frame[i];
+        else
+            call->self->page->words[i] = frame[i];
+    }
+    call->results = LIMEN_REGS_WORDS;
+    return LIMEN_OK;
+}
+
+static enum limen_error resume(struct thread *thread)
+{
+    if (slot_is_empty(&thread->space_slot) || slot_is_empty(&thread->table_slot))
+        return LIMEN_NOT_CONFIGURED;
+    if (thread->state != LIMEN_THREAD_STOPPED)
+        return LIMEN_BUSY;
+    thread->faulted = false;
+    scheduler_ready(thread);
+    return LIMEN_OK;
+}
+
+static enum limen_error set_page(const struct invocation *call, struct thread *thread)
+{
+    struct slot *frame = NULL;
+
+    if (call->word[0]) {
+        enum limen_error error = invoke_argument(call, call->word[0], LIMEN_TYPE_FRAME,
+                                                 LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE, &frame);
+        if (error)
+            return error;
+        if (frame->order != LIMEN_PAGE_ORDER || frame->device)
+            return LIMEN_BAD_ARGUMENT;
+    }
+    release(&thread->page_slot);
+    hold(&thread->page_slot, frame);
+    thread->page = frame ? frame->object : NULL;
+    return LIMEN_OK;
+}
+
+static enum limen_error bind(const struct invocation *call, struct thread *thread)
+{
+    struct slot *slot = NULL;
+
+    if (call->word[0]) {
+        enum limen_error error =
+            invoke_argument(call, call->word[0], LIMEN_TYPE_NOTIFICATION, LIMEN_RIGHT_READ, &slot);
+        if (error)
+            return error;
+        if (((struct notification *)slot->object)->bound)
+            return LIMEN_BUSY;
+    }
+    release(&thread->notification_slot);
+    hold(&thread->notification_slot, slot);
+    thread->bound = slot ? slot->object : NULL;
+    if (thread->bound)
+        thread->bound->bound = thread;
+    return LIMEN_OK;
+}
+
+static enum limen_error info(struct invocation *call, const struct thread *thread)
+{
+    call->word[0] = thread->state;
+    call->word[1] = thread->priority;
+    call->word[2] = thread->name[0];
+    call->word[3] = thread->name[1];
+    call->word[4] = thread->fault.label;
+    call->word[5] = thread->fault.detail[0];
+    call->word[6] = thread->fault.rip;
+    call->word[7] = arch_ticks_to_ns(thread->ran);
+    call->results = 8;
+    return LIMEN_OK;
+}
+
+enum limen_error thread_invoke(struct invocation *call)
+{
+    struct thread *thread = call->slot->object;
+    bool reads = call->label == LIMEN_THREAD_GET_REGS || call->label == LIMEN_THREAD_INFO;
+
+    if (!(call->slot->rights & (reads ? LIMEN_RIGHT_READ : LIMEN_RIGHT_WRITE)))
+        return LIMEN_NO_RIGHT;
+    switch (call->label) {
+    case LIMEN_THREAD_CONFIGURE:
+        return configure(call, thread);
+    case LIMEN_THREAD_SET_PRIORITY:
+        return set_priority(call, thread);
+    case LIMEN_THREAD_SET_REGS:
+        return set_regs(call, thread);
+    case LIMEN_THREAD_GET_REGS:
+        return get_regs(call, thread);
+    case LIMEN_THREAD_RESUME:
+        return resume(thread);
+    case LIMEN_THREAD_SUSPEND:
+        thread_stop(thread, LIMEN_CANCELLED);
+        return LIMEN_OK;
+    case LIMEN_THREAD_SET_MESSAGE_PAGE:
+        return set_page(call, thread);
+    case LIMEN_THREAD_BIND:
+        return bind(call, thread);
+    case LIMEN_THREAD_SET_BASES:
+        return arch_bases_set(&thread->arch, call->word[0], call->word[1]) ? LIMEN_OK
+                                                                           : LIMEN_BAD_ARGUMENT;
+    case LIMEN_THREAD_SET_REFLECTION:
+        if (call->word[0] >= LIMEN_USER_END || call->word[1] >= LIMEN_USER_END)
+            return LIMEN_OUT_OF_RANGE;
+        thread->reflection.entry = call->word[0];
+        thread->reflection.stack = call->word[1];
+        return LIMEN_OK;
+    case LIMEN_THREAD_SET_NAME:
+        thread->name[0] = call->word[0];
+        thread->name[1] = call->word[1];
+        return LIMEN_OK;
+    case LIMEN_THREAD_INFO:
+        return info(call, thread);
+    default:
+        return LIMEN_BAD_OPERATION;
+    }
+}

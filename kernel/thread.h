@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads.
+ *
+ * What a thread holds (space, table, fault endpoint, message page, notification) are capabilities
+ * in slots of its own, copies derived from those it was given: revoking the originals takes them
+ * from the thread like from anyone else.
+ *
+ * A thread that is blocked or in ring 3 has nothing on its kernel stack but its user frame.  Only a
+ * thread preempted in a window has more, and then `resume` points at the frame it goes on from.
+ */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include "deadline.h"
+#include "list.h"
+#include "slot.h"
+
+#define PRIORITIES 256u
+
+struct thread {
+    struct arch_thread arch; /* first: the threshold finds it there */
+    struct object object;
+    struct limen_regs *resume;       /* frame of a kernel preemption, or NULL: the user frame */
+    struct slot *table;              /* its capability table, or NULL */
+    uint64_t slots;                  /* entries of that table */
+    struct limen_message_page *page; /* or NULL */
+    uint8_t priority;
+    uint8_t state;       /* enum limen_thread_state */
+    bool calling;        /* SENDING: wants an answer */
+    bool faulted;        /* SENDING or WAITING_REPLY: the message is its fault */
+    bool may_grant;      /* SENDING: by a capability with the right to send capabilities along */
+    struct list queue;   /* in a run queue, or in an endpoint's or a notification's queue */
+    void *waits_on;      /* endpoint, notification or reply object */
+    struct reply *reply; /* RECEIVING: where a caller will be kept */
+    uint64_t badge;      /* SENDING: of the capability it sends by */
+    struct deadline deadline;
+    struct notification *bound;
+    struct { /* the last fault */
+        uint32_t label;
+        uint64_t detail[4];
+        uint64_t rip;
+    } fault;
+    struct { /* where foreign system calls continue; entry 0: nowhere */
+        uint64_t entry;
+        uint64_t stack;
+    } reflection;
+    uint64_t name[2];
+    uint64_t ran; /* ticks, up to the last switch */
+    struct slot space_slot;
+    struct slot table_slot;
+    struct slot fault_slot;
+    struct slot page_slot;
+    struct slot notification_slot;
+    struct slot grave;
+};
+
+static inline struct thread *thread_of_queue(struct list *item)
+{
+    return container_of(item, struct thread, queue);
+}
+
+void thread_create(struct thread *thread);
+
+/* Ends whatever the thread waits for, with an error code in RAX unless it waits for a fault
+ * handler.  It is in no queue afterwards, and STOPPED. */
+void thread_stop(struct thread *thread, enum limen_error error);
+
+/* One step of taking a dead thread apart; true when nothing is left. */
+bool thread_reap(struct thread *thread);
+
+/* The holder of one of a thread's own slots lost it. */
+void thread_lost(struct slot *slot);
+
+/* Gives the thread its space, table and fault endpoint (the last may be NULL). */
+enum limen_error thread_configure(struct thread *thread, struct slot *space, struct slot *table,
+                                  struct slot *fault);
+
+#endif

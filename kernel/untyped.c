@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Retyping: memory becomes objects.
+ *
+ * The watermark of an untyped capability only rises, and falls back to zero when nothing derived
+ * from it is left.  Memory is cleared before anything is made of it, a page at a time with a window
+ * after each; how far that came is remembered in the capability, so a call that is interrupted, or
+ * made again, goes on from there.
+ */
+#include "untyped.h"
+
+#include "assert.h"
+#include "cpu.h"
+#include "invoke.h"
+#include "ipc.h"
+#include "space.h"
+#include "table.h"
+
+unsigned untyped_object_order(enum limen_type type, uint64_t order)
+{
+    switch (type) {
+    case LIMEN_TYPE_UNTYPED:
+        return order >= LIMEN_UNTYPED_ORDER_MIN && order <= LIMEN_UNTYPED_ORDER_MAX
+                   ? (unsigned)order
+                   : 0;
+    case LIMEN_TYPE_TABLE:
+        return order >= LIMEN_TABLE_ORDER_MIN && order <= LIMEN_TABLE_ORDER_MAX
+                   ? (unsigned)order + LIMEN_SLOT_ORDER
+                   : 0;
+    case LIMEN_TYPE_SPACE:
+        return order >= LIMEN_SPACE_ORDER_MIN && order <= LIMEN_SPACE_ORDER_MAX ? (unsigned)order
+                                                                                : 0;
+    case LIMEN_TYPE_FRAME:
+        return order == LIMEN_PAGE_ORDER || order == LIMEN_LARGE_PAGE_ORDER ? (unsigned)order : 0;
+    case LIMEN_TYPE_THREAD:
+        return LIMEN_THREAD_ORDER;
+    case LIMEN_TYPE_ENDPOINT:
+        return LIMEN_ENDPOINT_ORDER;
+    case LIMEN_TYPE_NOTIFICATION:
+        return LIMEN_NOTIFICATION_ORDER;
+    case LIMEN_TYPE_REPLY:
+        return LIMEN_REPLY_ORDER;
+    default:
+        return 0;
+    }
+}
+
+uint64_t untyped_place(uint64_t used, unsigned order)
+{
+    uint64_t size = 1ull << order;
+    return (used + size - 1) & ~(size - 1);
+}
+
+/* How much of the object's start must be clear before it is made.  Ring 3 sees all of a frame, the
+ * kernel trusts empty slots; the rest of a space becomes tables, each cleared when it is taken, and
+ * a thread's kernel stack is never read before it is written. */
+static uint64_t bytes_to_clear(enum limen_type type, unsigned order)
+{
+    switch (type) {
+    case LIMEN_TYPE_UNTYPED:
+        return 0;
+    case LIMEN_TYPE_SPACE:
+        return 2 * LIMEN_PAGE_SIZE;
+    case LIMEN_TYPE_THREAD:
+        return 3 * LIMEN_PAGE_SIZE;
+    default:
+        return 1ull << order;
+    }
+}
+
+void untyped_make(struct slot *slot, struct slot *untyped, enum limen_type type, unsigned order,
+                  void *memory)
+{
+    struct object *object = memory;
+
+    switch (type) {
+    case LIMEN_TYPE_TABLE:
+        order -= LIMEN_SLOT_ORDER;
+        table_create(memory, order);
+        break;
+    case LIMEN_TYPE_THREAD:
+        thread_create(memory);
+        break;
+    case LIMEN_TYPE_SPACE:
+        space_create(memory, order);
+        break;
+    case LIMEN_TYPE_ENDPOINT:
+        endpoint_create(memory);
+        break;
+    case LIMEN_TYPE_NOTIFICATION:
+        notification_create(memory);
+        break;
+    default:
+        ASSERT(type == LIMEN_TYPE_UNTYPED || type == LIMEN_TYPE_FRAME || type == LIMEN_TYPE_REPLY);
+        break;
+    }
+    slot_fill(slot, untyped, type, LIMEN_RIGHTS_ALL, object);
+    slot->order = order & 0x3f;
+    slot->device = untyped ? untyped->device : 0;
+}
+
+struct retype {
+    enum limen_type type;
+    unsigned order; /* of one object, in bytes */
+    uint64_t table; /* slot of the destination table, 0: own */
+    uint64_t first; /* index in it */
+    uint64_t count;
+    uint64_t made;
+};
+
+static enum limen_error destination(const struct invocation *call, const struct retype *want,
+                                    uint64_t i, struct slot **place)
+{
+    struct slot own = {.object = call->self->table, .order = call->self->table_slot.order};
+    struct slot *table = &own;
+
+    if (want->table) {
+        enum limen_error error =
+            invoke_argument(call, want->table, LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, &table);
+        if (error)
+            return error;
+    }
+    *place = table_entry(table, want->first + i);
+    if (!*place)
+        return LIMEN_OUT_OF_RANGE;
+    return slot_is_empty(*place) ? LIMEN_OK : LIMEN_SLOT_OCCUPIED;
+}
+
+/* A watermark without anything derived is what is left of objects that have gone.  Without one,
+ * `cleared` is the progress of a call that has made nothing yet, and stays. */
+void untyped_reclaim(struct slot *untyped)
+{
+    if (!untyped->child && untyped->used) {
+        untyped->used = 0;
+        untyped->cleared = 0;
+    }
+}
+
+/* Everything that can be refused is refused here, before anything is made. */
+static enum limen_error check(const struct invocation *call, const struct retype *want)
+{
+    const struct slot *untyped = call->slot;
+    uint64_t size = 1ull << want->order;
+    uint64_t used = untyped->child ? untyped->used : 0;
+    struct slot *place;
+
+    if (!want->order)
+        return LIMEN_BAD_ARGUMENT;
+    if (want->count == 0 || want->count > LIMEN_RETYPE_COUNT_MAX)
+        return LIMEN_OUT_OF_RANGE;
+    if (untyped->device && want->type != LIMEN_TYPE_FRAME && want->type != LIMEN_TYPE_UNTYPED)
+        return LIMEN_WRONG_TYPE;
+    if (want->order > untyped->order ||
+        untyped_place(used, want->order) + want->count * size > 1ull << untyped->order)
+        return LIMEN_NO_MEMORY;
+    for (uint64_t i = 0; i < want->count; i++) {
+        enum limen_error error = destination(call, want, i, &place);
+        if (error)
+            return error;
+    }
+    return LIMEN_OK;
+}
+
+/* Clears up to a page of what is not clear below `end`; true when nothing is left to clear.  What
+ * the object's alignment skips is cleared with it: `cleared` speaks of everything below, and when
+ * this call gets no further something smaller may be made there. */
+static bool clear_step(struct slot *untyped, uint64_t end)
+{
+    if (untyped->cleared < untyped->used)
+        untyped->cleared = untyped->used;
+    if (untyped->cleared >= end)
+        return true;
+    uint64_t size = end - untyped->cleared;
+    if (size > LIMEN_PAGE_SIZE)
+        size = LIMEN_PAGE_SIZE;
+    memset((char *)untyped->object + untyped->cleared, 0, size);
+    untyped->cleared += size;
+    return untyped->cleared == end;
+}
+
+/* Makes the next object, or gets nearer to it.  Checks again what a window may have changed. */
+static enum limen_error make_step(struct invocation *call, struct retype *want)
+{
+    struct slot *untyped = table_lookup(call->self, call->index);
+    struct slot *place;
+
+    if (!untyped || untyped->type != LIMEN_TYPE_UNTYPED)
+        return LIMEN_BAD_CAPABILITY;
+    enum limen_error error = destination(call, want, want->made, &place);
+    if (error)
+        return error;
+    untyped_reclaim(untyped);
+    uint64_t start = untyped_place(untyped->used, want->order);
+    uint64_t end = start + (1ull << want->order);
+    if (end > 1ull << untyped->order)
+        return LIMEN_NO_MEMORY;
+    uint64_t clear = bytes_to_clear(want->type, want->order);
+    if (clear && !untyped->device && !clear_step(untyped, start + clear))
+        return LIMEN_OK;
+
+    /* Point of no return. */
+    untyped->used = end;
+    untyped_make(place, untyped, want->type, want->order, (char *)untyped->object + start);
+    want->made++;
+    return LIMEN_OK;
+}
+
+static enum limen_error retype(struct invocation *call)
+{
+    struct retype want = {
+        .type = call->word[0] < LIMEN_TYPE_COUNT ? (enum limen_type)call->word[0] : LIMEN_TYPE_NONE,
+        .order = 0,
+        .table = call->word[2],
+        .first = call->word[3],
+        .count = call->word[4],
+    };
+    want.order = untyped_object_order(want.type, call->word[1]);
+    enum limen_error error = check(call, &want);
+
+    while (!error && want.made < want.count) {
+        error = make_step(call, &want);
+        if (want.made < want.count)
+            arch_window();
+    }
+    call->word[0] = want.made;
+    call->results = 1;
+    return error;
+}
+
+enum limen_error untyped_invoke(struct invocation *call)
+{
+    struct slot *untyped = call->slot;
+
+    switch (call->label) {
+    case LIMEN_UNTYPED_RETYPE:
+        return untyped->rights & LIMEN_RIGHT_WRITE ? retype(call) : LIMEN_NO_RIGHT;
+    case LIMEN_UNTYPED_INFO:
+        call->word[0] = virt_to_phys(untyped->object);
+        call->word[1] = untyped->order;
+        call->word[2] = untyped->child ? untyped->used : 0;
+        call->word[3] = untyped->device;
+        call->results = 4;
+        return LIMEN_OK;
+    default:
+        return LIMEN_BAD_OPERATION;
+    }
+}

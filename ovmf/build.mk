@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+# The disk image, and the virtual machine that boots it.
+
+IMAGE_FILES = EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$(1) \
+              limen/init.elf=$(BUILD)/servers/init.elf limen/boot.cpio=$(BUILD)/boot.cpio
+IMAGE_SOURCES := $(BUILD)/BOOTX64.EFI $(BUILD)/servers/init.elf $(BUILD)/boot.cpio ovmf/image.py
+
+# The same with the kernel of the same room: build/ for releases, build/check/ with its checks on.
+$(BUILD)/limen.img $(BUILD)/check/limen.img: %/limen.img: %/kernel.elf $(IMAGE_SOURCES)
+	ovmf/image.py $@ $(call IMAGE_FILES,$<)
+
+all: $(BUILD)/limen.img
+
+# A disk with the boot program that waits for another disk; its identifier differs, which is how the
+# program tells them apart.
+$(BUILD)/ovmf/park.img: $(BUILD)/ovmf/PARK.EFI ovmf/image.py
+	ovmf/image.py --disk-guid=4c696d65-6e00-4000-8000-000000000003 $@ EFI/BOOT/BOOTX64.EFI=$<
+
+$(BUILD)/ovmf/PARK.EFI: $(BUILD)/ovmf/park.obj $(BUILD)/efi/libc/string.obj
+	lld-link /subsystem:efi_application /entry:efi_main /nodefaultlib /Brepro /out:$@ $^
+
+$(BUILD)/ovmf/park.obj: ovmf/park.c efi/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(EFI_CFLAGS) -c -o $@ $<
+
+## Write build/limen.img, which boots in any UEFI machine:
+## dd if=build/limen.img of=/dev/YOUR-USB-STICK bs=1M conv=fsync
+.PHONY: image
+image: $(BUILD)/limen.img
+
+## How QEMU runs the guest: tcg (software) or kvm; empty: what works here.
+ACCEL ?=
+## QEMU's processor model.
+CPU ?= max
+## Processors.
+SMP ?= 1
+## Memory, in MiB.
+MEM ?= 256
+## QEMU's board: q35 or pc.
+MACHINE ?= q35
+## Graphics card: std, virtio or none.
+GFX ?= std
+## A line for Limen's shell; make run then ends with its status.
+CMD ?=
+## More words for the kernel's command line.
+CMDLINE ?=
+## Seconds that make run CMD=... may take.
+TIMEOUT ?= 120
+## 1: the kernel with its checks compiled in.
+CHECKS ?= 0
+## 1: start from a state saved after the firmware; 0.3 seconds for 4, after the first time.
+FAST ?= 0
+## 1: count instructions exactly: one tick of the TSC each.  Implies FAST=1.
+ICOUNT ?= 0
+
+export ACCEL CPU SMP MEM MACHINE GFX CMD CMDLINE TIMEOUT CHECKS FAST ICOUNT
+
+# Building may print; what make run prints on its standard output is the guest's alone.
+.PHONY: run-image
+run-image: $(if $(filter 1,$(CHECKS)),$(BUILD)/check/limen.img,$(BUILD)/limen.img) $(BUILD)/ovmf/park.img
+	@:
+
+## Boot in QEMU with the serial console on this terminal; Ctrl-A x ends it.
+## make run CMD='ps' runs that line, prints its output and ends with its status.
+.PHONY: run
+run:
+	@$(MAKE) --no-print-directory run-image >&2
+	@ovmf/run.py
+
+## Open gdb on the machine that make run has running, or on a new one at its first instruction.
+.PHONY: debug
+debug:
+	@$(MAKE) --no-print-directory run-image
+	@ovmf/debug.py
+
+## Measure, print the figures beside those of other kernels, and write build/bench.json.
+.PHONY: bench
+bench:
+	@$(MAKE) --no-print-directory run-image >&2
+	@ovmf/bench.py

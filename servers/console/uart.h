@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* A 16550 serial port, reached through a capability for its eight ports. */
+#ifndef CONSOLE_UART_H
+#define CONSOLE_UART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UART_FIFO 16u
+
+struct uart {
+    uint32_t ports; /* slot of the capability */
+    uint16_t base;
+    bool present;
+};
+
+/* Sets the port to 115200 baud, 8 bits, no parity, FIFOs on, interrupts on in both directions. */
+void uart_init(struct uart *uart, uint32_t ports, uint16_t base);
+
+/* Reads the cause of an interrupt, which also withdraws it; false when there was none. */
+bool uart_interrupted(struct uart *uart);
+
+/* The next byte received; false when there is none. */
+bool uart_receive(struct uart *uart, unsigned char *byte);
+
+/* Whether the transmit FIFO is empty, and takes UART_FIFO bytes. */
+bool uart_can_send(struct uart *uart);
+
+/* Whether the last bit has left. */
+bool uart_is_idle(struct uart *uart);
+
+void uart_send(struct uart *uart, const char *bytes, size_t count);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The servers of the manifest, and what each is made of.
+ *
+ * All objects of a server are made from one untyped capability, so that revoking it takes back the
+ * server with everything it made and everything others hold of it.
+ */
+#ifndef INIT_SERVER_H
+#define INIT_SERVER_H
+
+#include "elf.h"
+
+#include <limen/manifest.h>
+#include <stdbool.h>
+
+/* What init offers at its one endpoint; the badge of each capability says which and to whom. */
+enum init_service { INIT_SUPERVISOR, INIT_PROCESS, INIT_POWER };
+
+static inline uint64_t init_badge(enum init_service service, uint32_t id)
+{
+    return (uint64_t)service << 32 | id;
+}
+
+/* Mapped pages that init holds the frames of: image, stack, message page. */
+struct region {
+    uint64_t address;
+    unsigned pages;
+    unsigned rights;
+    uint32_t first; /* slot of the first page's frame */
+};
+
+#define REGIONS_MAX (ELF_SEGMENTS_MAX + 3)
+
+struct server {
+    const struct limen_manifest_server *manifest;
+    uint32_t id;     /* from 1 */
+    uint32_t caller; /* slot: init's endpoint with this server's badge, its way to its supervisor */
+    bool alive;
+    unsigned starts;
+    unsigned quick_ends; /* in a row, each soon after the start */
+    uint64_t started;    /* nanoseconds */
+    char reason[64];     /* why it ended */
+
+    /* While it lives: */
+    uint32_t untyped; /* the one that all is made from */
+    unsigned order;
+    uint32_t first_slot; /* of the slots in init's table that hold its objects */
+    unsigned slot_count;
+    unsigned table_order;
+    unsigned space_order;
+    uint32_t thread, space, table, grant, endpoint, notification;
+    uint32_t signal_log; /* slot, or 0 */
+    uint32_t scratch;    /* slot through which capabilities are made for its table */
+    struct region regions[REGIONS_MAX];
+    unsigned region_count;
+};
+
+extern struct server servers[LIMEN_MANIFEST_SERVERS_MAX];
+extern unsigned server_count;
+
+/* Gives every server of the manifest its place and its number. */
+void servers_init(const struct limen_manifest_server *manifest, unsigned count, uint32_t endpoint);
+
+/* Makes a server and starts it.  False, with the reason noted and logged, when that failed. */
+bool server_start(struct server *server);
+
+/* Takes everything back from a living server. */
+void server_destroy(struct server *server);
+
+/* Notes why a server ended, takes everything back, and starts it again where the manifest wants. */
+enum server_end { END_EXIT, END_FAULT, END_KILL };
+void server_end(struct server *server, enum server_end end, const char *reason);
+
+struct server *server_by_id(uint64_t id);
+struct server *server_by_name(const char *name);
+
+/* Reads a living server's memory, where init holds the frames. */
+bool server_read(const struct server *server, uint64_t address, void *buffer, size_t size);
+
+/* -- build.c: how a server is made -- */
+
+enum limen_error server_build(struct server *server, const struct elf_image *image,
+                              uint32_t endpoint, const char **step);
+
+/* -- grants.c: what the manifest gives it -- */
+
+enum limen_error grants_make(struct server *server, uint32_t endpoint,
+                             struct limen_environment *environment);
+
+/* Gives the service of a server to those of its clients that have none, because they started before
+ * it or had that of an earlier life. */
+void grants_renew(const struct server *provider);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The environment page, and what is set up from it. */
+#include "option.h"
+
+#include <limen/clock.h>
+#include <runtime/environment.h>
+#include <runtime/panic.h>
+#include <string.h>
+
+static const struct limen_environment *environment;
+
+void limen_runtime_init(const struct limen_environment *page)
+{
+    environment = page;
+}
+
+const struct limen_environment *limen_environment(void)
+{
+    return environment;
+}
+
+uint32_t limen_lookup(const char *name)
+{
+    for (uint32_t i = 0; i < environment->binding_count; i++)
+        if (strncmp(environment->bindings[i].name, name, LIMEN_NAME_MAX) == 0)
+            return environment->bindings[i].slot;
+    return 0;
+}
+
+const struct limen_binding *limen_binding(const char *name, enum limen_grant_kind kind)
+{
+    for (uint32_t i = 0; i < environment->binding_count; i++) {
+        const struct limen_binding *binding = &environment->bindings[i];
+        if (binding->kind == kind && strncmp(binding->name, name, LIMEN_NAME_MAX) == 0)
+            return binding;
+    }
+    return NULL;
+}
+
+uint32_t limen_provided(void)
+{
+    for (uint32_t i = 0; i < environment->binding_count; i++)
+        if (environment->bindings[i].kind == LIMEN_GRANT_PROVIDES)
+            return environment->bindings[i].slot;
+    limen_panic("the manifest lets server %s provide no service", environment->name);
+}
+
+bool limen_boot_option(const char *name, char *value, size_t size)
+{
+    return limen_option(environment->cmdline, name, value, size);
+}
+
+uint64_t limen_now(void)
+{
+    const struct limen_clock *clock = (const struct limen_clock *)environment->clock;
+
+    return limen_clock_ns(clock, __builtin_ia32_rdtsc());
+}

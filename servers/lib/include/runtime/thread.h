@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads of this server, and what the runtime keeps for each. */
+#ifndef RUNTIME_THREAD_H
+#define RUNTIME_THREAD_H
+
+#include <limen/errors.h>
+#include <limen/message.h>
+#include <limen/objects.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIMEN_OUTPUT_LINE 480u /* bytes of output that wait for the end of their line */
+
+/* Stands in the second half of the message page, since each thread has exactly one of both.  The FS
+ * base points at it and its first word at itself, as the x86-64 ABI wants of a thread pointer. */
+struct limen_thread_block {
+    struct limen_thread_block *self;
+    struct limen_message_page *message;
+    uint32_t output_length;
+    char output[LIMEN_OUTPUT_LINE];
+};
+
+#define LIMEN_THREAD_BLOCK_OFFSET (LIMEN_PAGE_SIZE / 2)
+_Static_assert(sizeof(struct limen_message_page) <= LIMEN_THREAD_BLOCK_OFFSET, "lower half");
+_Static_assert(sizeof(struct limen_thread_block) <= LIMEN_THREAD_BLOCK_OFFSET, "upper half");
+
+static inline struct limen_thread_block *limen_thread_block(void)
+{
+    struct limen_thread_block *block;
+    __asm__("movq %%fs:0, %0" : "=r"(block));
+    return block;
+}
+
+/* Prepares the block in a cleared message page, for a thread whose FS base is its result. */
+struct limen_thread_block *limen_thread_block_init(struct limen_message_page *page);
+
+/* A thread that this server started.  It must stay where it is as long as the thread lives. */
+struct limen_thread {
+    void (*entry)(void *argument);
+    void *argument;
+    uint32_t thread;  /* the thread object */
+    uint32_t done;    /* a notification, signalled when entry has returned */
+    uint32_t untyped; /* what all of the thread is made from ... */
+    unsigned order;   /* ... and how much that is */
+    uint32_t first;   /* its slots */
+    unsigned count;
+    uint64_t addresses; /* of the guard page below its stack */
+    size_t pages;       /* from there: guard, stack, message page */
+};
+
+/* Starts `entry(argument)` on a new thread, at a priority not above the caller's.  Its stack has an
+ * unmapped guard page below it. */
+enum limen_error limen_thread_start(struct limen_thread *thread, const char *name,
+                                    unsigned priority, void (*entry)(void *argument),
+                                    void *argument, size_t stack_size);
+
+/* Waits until entry has returned, and destroys the thread. */
+void limen_thread_join(struct limen_thread *thread);
+
+/* Ends another thread, wherever it is, and takes its memory, slots and addresses back. */
+void limen_thread_destroy(struct limen_thread *thread);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHELL_COMMANDS_H
+#define SHELL_COMMANDS_H
+
+#define WORDS_MAX 16
+
+#define STATUS_OK      0
+#define STATUS_FAILED  1
+#define STATUS_USAGE   2
+#define STATUS_UNKNOWN 127 /* as other shells have it */
+
+struct command {
+    const char *name;
+    const char *arguments; /* for help */
+    const char *about;
+    int words; /* at least, with the command itself */
+    int (*run)(int count, char **words);
+};
+
+/* Ends with an entry without a name. */
+extern const struct command commands[];
+
+#endif
