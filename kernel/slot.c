@@ -31,6 +31,11 @@ static bool has_object_header(enum limen_type type)
     }
 }
 
+_Static_assert(offsetof(struct space, object) == 0 && offsetof(struct endpoint, object) == 0 &&
+                   offsetof(struct notification, object) == 0 &&
+                   offsetof(struct reply, object) == 0 && offsetof(struct irq, object) == 0,
+               "the header is what the kernel finds at the start of an object");
+
 /* The count of capabilities that name the slot's object, or NULL where no object dies with them. */
 static uint32_t *references(const struct slot *slot)
 {
