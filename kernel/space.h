@@ -12,7 +12,7 @@
 #include "slot.h"
 
 struct space {
-    struct object object;
+    struct object object; /* first (slot.h) */
     struct arch_space arch;
     bool emptying;       /* its mappings are being taken away: no new ones */
     struct slot *mapped; /* the frame capabilities mapped here */

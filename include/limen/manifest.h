@@ -34,8 +34,7 @@ enum limen_grant_kind {
     LIMEN_GRANT_INTERRUPT = 2, /* line `first`, bound to the server's notification */
     LIMEN_GRANT_PROVIDES = 3,  /* the endpoint on which the server offers a service */
     LIMEN_GRANT_SERVICE = 4,   /* the right to call a service */
-    LIMEN_GRANT_KERNEL =
-        5, /* the kernel's log or counters: `first` is an enum limen_kernel_grant */
+    LIMEN_GRANT_KERNEL = 5,    /* the kernel: `first` is an enum limen_kernel_grant */
 };
 
 enum limen_kernel_grant {
