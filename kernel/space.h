@@ -12,8 +12,8 @@
 #include "slot.h"
 
 struct space {
-    struct arch_space arch;
     struct object object;
+    struct arch_space arch;
     bool emptying;       /* its mappings are being taken away: no new ones */
     struct slot *mapped; /* the frame capabilities mapped here */
     uint64_t mapped_bytes;
