@@ -64,7 +64,7 @@ struct slot {
 };
 _Static_assert(sizeof(struct slot) == 1u << LIMEN_SLOT_ORDER, "a slot is one cache line");
 
-/* What every object of fixed layout begins with, tables excepted (see struct slot). */
+/* What every object begins with, but tables (see struct slot) and threads (see struct thread). */
 struct object {
     uint32_t references; /* capabilities that name it */
     uint32_t type;       /* enum limen_type */

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads, the queues they are in, and what they hold. */
+#include "deadline.h"
+#include "irq.h"
+#include "table.h"
+#include "visit.h"
+#include "world.h"
+
+static unsigned list_count(const struct list *head, const struct list *item, bool *has)
+{
+    unsigned count = 0;
+    *has = false;
+    for (const struct list *at = head->next; at != head; at = at->next) {
+        assert_ptr_equal(at->next->prev, at);
+        assert_ptr_equal(at->prev->next, at);
+        *has = *has || at == item;
+        assert_true(++count < VISIT_OBJECTS);
+    }
+    return count;
+}
+
+static bool is_in(const struct list *head, const struct list *item)
+{
+    bool has;
+    list_count(head, item, &has);
+    return has;
+}
+
+/* -- what a thread holds -- */
+
+static void check_held(const struct thread *thread)
+{
+    const struct slot *table = &thread->table_slot;
+    assert_ptr_equal(thread->table, slot_is_empty(table) ? NULL : table->object);
+    assert_int_equal(thread->slots, slot_is_empty(table) ? 1 : table_slots(table));
+    assert_ptr_equal(thread->page, thread->page_slot.object);
+    assert_ptr_equal(thread->bound, thread->notification_slot.object);
+    if (thread->bound)
+        assert_ptr_equal(thread->bound->bound, thread);
+    const struct space *space = thread->space_slot.object;
+    assert_ptr_equal(thread->arch.space, space ? &space->arch : NULL);
+}
+
+/* -- where a thread waits -- */
+
+static void check_wait(struct thread *thread)
+{
+    struct endpoint *endpoint = thread->waits_on;
+    struct notification *notification = thread->waits_on;
+    struct reply *reply = thread->waits_on;
+    bool current_or_idle = thread == host_cpu->current;
+
+    assert_int_equal(current_or_idle && thread->state != LIMEN_THREAD_READY, false);
+    switch (thread->state) {
+    case LIMEN_THREAD_STOPPED:
+        assert_null(thread->waits_on);
+        break;
+    case LIMEN_THREAD_READY:
+        assert_null(thread->waits_on);
+        if (!current_or_idle)
+            assert_true(is_in(&host_cpu->queues[thread->priority], &thread->queue));
+        break;
+    case LIMEN_THREAD_SENDING:
+        assert_int_equal(endpoint->state, ENDPOINT_SENDERS);
+        assert_true(is_in(&endpoint->queue, &thread->queue));
+        break;
+    case LIMEN_THREAD_RECEIVING:
+        assert_int_equal(endpoint->state, ENDPOINT_RECEIVERS);
+        assert_true(is_in(&endpoint->queue, &thread->queue));
+        break;
+    case LIMEN_THREAD_WAITING:
+        assert_true(is_in(&notification->waiters, &thread->queue));
+        break;
+    case LIMEN_THREAD_WAITING_REPLY:
+        assert_ptr_equal(reply->caller, thread);
+        break;
+    default:
+        fail_msg("a thread in state %u", thread->state);
+    }
+    if (thread->waits_on)
+        assert_non_null(visit_object(thread->waits_on));
+    if (thread->reply) {
+        assert_int_equal(thread->state, LIMEN_THREAD_RECEIVING);
+        assert_ptr_equal(thread->reply->receiver, thread);
+    }
+    if (deadline_is_set(&thread->deadline))
+        assert_true(thread->state != LIMEN_THREAD_READY && thread->state != LIMEN_THREAD_STOPPED);
+}
+
+static unsigned check_heap(const struct deadline *node, const struct deadline *parent)
+{
+    if (!node)
+        return 0;
+    assert_ptr_equal(node->parent, parent);
+    if (parent)
+        assert_true(node->tick >= parent->tick);
+    unsigned left = node->left ? node->left->rank : 0;
+    unsigned right = node->right ? node->right->rank : 0;
+    assert_true(left >= right);
+    assert_int_equal(node->rank, right + 1);
+    return 1 + check_heap(node->left, node) + check_heap(node->right, node);
+}
+
+/* -- the objects waited at -- */
+
+static void check_endpoint(const struct endpoint *endpoint)
+{
+    bool has;
+    unsigned count = list_count(&endpoint->queue, NULL, &has);
+    assert_int_equal(endpoint->state == ENDPOINT_IDLE, count == 0);
+    for (struct list *at = endpoint->queue.next; at != &endpoint->queue; at = at->next) {
+        const struct thread *thread = thread_of_queue(at);
+        assert_ptr_equal(thread->waits_on, endpoint);
+        assert_int_equal(thread->state, endpoint->state == ENDPOINT_SENDERS
+                                            ? LIMEN_THREAD_SENDING
+                                            : LIMEN_THREAD_RECEIVING);
+    }
+}
+
+static void check_notification(const struct notification *notification)
+{
+    for (struct list *at = notification->waiters.next; at != &notification->waiters;
+         at = at->next) {
+        assert_int_equal(thread_of_queue(at)->state, LIMEN_THREAD_WAITING);
+        assert_int_equal(notification->bits, 0);
+    }
+    if (notification->bound)
+        assert_ptr_equal(notification->bound->bound, notification);
+}
+
+static void check_reply(const struct reply *reply)
+{
+    assert_false(reply->caller && reply->receiver);
+    if (reply->caller) {
+        assert_int_equal(reply->caller->state, LIMEN_THREAD_WAITING_REPLY);
+        assert_ptr_equal(reply->caller->waits_on, reply);
+    }
+    if (reply->receiver)
+        assert_ptr_equal(reply->receiver->reply, reply);
+}
+
+static void check_irq(const struct irq *irq)
+{
+    assert_ptr_equal(host_cpu->irqs[irq->line], irq);
+    assert_true(host.irqs[irq->line].attached);
+    if (slot_is_empty(&irq->notification_slot))
+        assert_false(host.irqs[irq->line].unmasked);
+}
+
+/* -- the scheduler -- */
+
+static unsigned check_run_queues(void)
+{
+    unsigned ready = 0;
+    for (unsigned p = 0; p < PRIORITIES; p++) {
+        bool has;
+        unsigned count = list_count(&host_cpu->queues[p], NULL, &has);
+        assert_int_equal(host_cpu->ready[p / 64] >> p % 64 & 1, count != 0);
+        for (struct list *at = host_cpu->queues[p].next; at != &host_cpu->queues[p];
+             at = at->next) {
+            const struct thread *thread = thread_of_queue(at);
+            assert_int_equal(thread->state, LIMEN_THREAD_READY);
+            assert_int_equal(thread->priority, p);
+            assert_ptr_not_equal(thread, host_cpu->current);
+            assert_ptr_not_equal(thread, &host_cpu->idle);
+        }
+        ready += count;
+    }
+    for (unsigned w = 0; w < PRIORITIES / 64; w++)
+        assert_int_equal(host_cpu->ready_words >> w & 1, host_cpu->ready[w] != 0);
+    return ready;
+}
+
+void check_threads(void)
+{
+    unsigned ready = 0, deadlines = 0;
+
+    for (unsigned i = 0; i < visit.object_count; i++) {
+        const struct visited_object *object = &visit.objects[i];
+        struct thread *thread = object->object;
+        switch (object->type) {
+        case LIMEN_TYPE_THREAD:
+            check_wait(thread);
+            if (!object->grave)
+                check_held(thread);
+            else
+                assert_int_equal(thread->state, LIMEN_THREAD_STOPPED);
+            ready += thread->state == LIMEN_THREAD_READY && thread != host_cpu->current;
+            deadlines += deadline_is_set(&thread->deadline);
+            break;
+        case LIMEN_TYPE_ENDPOINT:
+            check_endpoint(object->object);
+            break;
+        case LIMEN_TYPE_NOTIFICATION:
+            check_notification(object->object);
+            break;
+        case LIMEN_TYPE_REPLY:
+            check_reply(object->object);
+            break;
+        case LIMEN_TYPE_IRQ:
+            check_irq(object->object);
+            break;
+        default:
+            break;
+        }
+    }
+    assert_int_equal(check_run_queues(), ready);
+    assert_int_equal(check_heap(host_cpu->deadlines, NULL), deadlines);
+    if (host_cpu->deadlines)
+        assert_true(host_cpu->timer <= host_cpu->deadlines->tick);
+    if (ready && host_cpu->current != &host_cpu->idle)
+        assert_true(host_cpu->slice_end != UINT64_MAX);
+}

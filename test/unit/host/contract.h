@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's stand-in for arch/x86_64/contract.h: a processor that is a few variables, so that all
+ * of kernel/ runs in an ordinary program.  Physical memory is one block of the program's own, and
+ * what the kernel does to the machine is written down for the tests to look at (machine.h).
+ */
+#ifndef HOST_CONTRACT_H
+#define HOST_CONTRACT_H
+
+#include <limen/boot.h>
+#include <limen/regs.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arch_cpu {
+    struct cpu *self;
+    uint64_t max_irqs_off;
+};
+
+struct arch_thread {
+    struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
+    uint64_t stack_top;
+    const struct arch_space *space; /* NULL: none */
+    uint64_t fs_base;
+    uint64_t gs_base;
+};
+
+struct arch_space {
+    uint64_t *top;
+};
+
+extern struct cpu *host_cpu;
+#define this_cpu host_cpu
+
+extern char *host_memory; /* physical address 0 */
+
+static inline void *phys_to_virt(uint64_t physical)
+{
+    return host_memory + physical;
+}
+
+static inline uint64_t virt_to_phys(const void *address)
+{
+    return (uint64_t)((const char *)address - host_memory);
+}
+
+uint64_t arch_ticks(void);
+void arch_window(void);
+void arch_switch(struct arch_thread *from, struct arch_thread *to);
+
+static inline void arch_space_set(struct arch_thread *arch, const struct arch_space *space)
+{
+    arch->space = space;
+}
+
+#endif
