@@ -245,17 +245,17 @@ class Talk(MachineTest):
 
 @dataclass
 class Refusal(MachineTest):
-    """Boots an image with something wrong, which the loader must name before it gives up."""
+    """Something is wrong with the image or the machine: the loader must name it and give up."""
 
     spoilt: str = ""
     sentence: str = ""
 
     def run(self):
-        folder = BUILD / "test" / "spoilt"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            image = Path(scratch, "limen.img")
-            spoil.write_spoilt_image(self.spoilt, image)
+        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+            image = self.settings.image
+            if self.spoilt:
+                image = Path(scratch, "limen.img")
+                spoil.write_spoilt_image(self.spoilt, image)
             with self.machine(image=image) as machine:
                 outcome = machine.finish(self.seconds)
         if outcome.kind != "refused" or not re.search(self.sentence, outcome.log):
