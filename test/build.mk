@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The tests.  test/tests.toml declares each of them.
 
-# What must be built before tests can run; the rooms add theirs.
-TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img
+# What must be built before tests can run.
+TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
+              $(EFI_UNIT_PROGRAMS)
 
 ## A regular expression: make test runs only the tests whose names match.
 ONLY ?=
