@@ -29,8 +29,8 @@ endif
 $(BUILD)/packages.stamp: setup.sh packages.txt
 	@./setup.sh $@
 
--include arch/x86_64/build.mk kernel/build.mk efi/build.mk servers/build.mk
-include ovmf/build.mk test/build.mk
+include arch/x86_64/build.mk kernel/build.mk efi/build.mk servers/build.mk ovmf/build.mk \
+        test/build.mk
 
 ## Remove build/, where all output goes.
 .PHONY: clean

@@ -77,7 +77,7 @@ bool text_append_words(char *line, size_t size, const char *piece, size_t length
         line[used] = ' ';
     char *to = line + used + between;
     for (size_t i = 0; i < length; i++)
-        to[i] = is_blank(piece[i]) ? ' ' : piece[i];
+        to[i] = (char)(is_blank(piece[i]) ? ' ' : piece[i]);
     to[length] = '\0';
     return true;
 }

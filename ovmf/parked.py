@@ -17,7 +17,7 @@ from machine import BUILD, ROOT, Machine, MachineError, firmware, qemu_arguments
 
 PARK_IMAGE = BUILD / "ovmf" / "park.img"
 WAITING = re.compile(rb"park: waiting for a disk")
-FIRMWARE_SECONDS = 300
+FIRMWARE_SECONDS = 120
 
 
 def state_file(settings):

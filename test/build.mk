@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The tests.  test/tests.toml declares each of them.
 
-# What must be built before tests can run; the rooms add theirs.
-TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img
+# What must be built before tests can run.
+TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
+              $(EFI_UNIT_PROGRAMS)
 
 ## A regular expression: make test runs only the tests whose names match.
 ONLY ?=
@@ -16,3 +17,14 @@ test:
 .PHONY: test-files
 test-files: $(TEST_FILES)
 	@:
+
+# clang-tidy for the C files of each room, with the flags that the room is compiled with.
+TIDY_ROOMS := arch kernel efi servers
+TIDY_FLAGS_arch = $(KERNEL_FLAGS) -DLIMEN_CHECKS=1
+TIDY_FLAGS_kernel = $(TIDY_FLAGS_arch)
+TIDY_FLAGS_efi = $(EFI_CFLAGS)
+TIDY_FLAGS_servers = $(SERVER_CFLAGS)
+
+.PHONY: $(TIDY_ROOMS:%=tidy-%)
+$(TIDY_ROOMS:%=tidy-%): tidy-%: | $(PROTOCOL_HEADERS)
+	@clang-tidy --quiet $(shell git ls-files -co --exclude-standard '$*/*.c') -- $(TIDY_FLAGS_$*)

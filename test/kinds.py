@@ -245,17 +245,17 @@ class Talk(MachineTest):
 
 @dataclass
 class Refusal(MachineTest):
-    """Boots an image with something wrong, which the loader must name before it gives up."""
+    """Something is wrong with the image or the machine: the loader must name it and give up."""
 
     spoilt: str = ""
     sentence: str = ""
 
     def run(self):
-        folder = BUILD / "test" / "spoilt"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            image = Path(scratch, "limen.img")
-            spoil.write_spoilt_image(self.spoilt, image)
+        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+            image = self.settings.image
+            if self.spoilt:
+                image = Path(scratch, "limen.img")
+                spoil.write_spoilt_image(self.spoilt, image)
             with self.machine(image=image) as machine:
                 outcome = machine.finish(self.seconds)
         if outcome.kind != "refused" or not re.search(self.sentence, outcome.log):
@@ -267,14 +267,15 @@ class Refusal(MachineTest):
 KINDS = {"command": Command, "unit": Unit, "python": Python, "boot": Boot, "guest": Guest,
          "talk": Talk, "refusal": Refusal}
 SETTINGS = {"image", "kernel", "cpu", "smp", "mem", "machine", "gfx", "icount"}
+EXPANDED = SETTINGS | {"program"}
 
 
 def expand(entry):
-    """An entry whose machine has lists stands for every combination of their members."""
-    lists = [key for key in entry if key in SETTINGS and isinstance(entry[key], list)]
+    """An entry whose machine or program has lists stands for every combination of their members."""
+    lists = [key for key in entry if key in EXPANDED and isinstance(entry[key], list)]
     for values in itertools.product(*(entry[key] for key in lists)):
         chosen = dict(zip(lists, values))
-        words = [f"{key} {value}" if isinstance(value, int) else str(value)
+        words = [f"{key} {value}" if isinstance(value, int) else Path(value).name
                  for key, value in chosen.items()]
         name = ", ".join([entry["name"], *words])
         yield {**entry, **chosen, "name": name}

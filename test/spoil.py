@@ -62,6 +62,11 @@ def broken_header(data):
     return data.replace(b"070701", b"080808")
 
 
+def larger_than_memory(data):
+    """More than a machine of 64 MiB can hold."""
+    return data + bytes(64 << 20)
+
+
 def missing(_):
     return None
 
@@ -75,6 +80,7 @@ SPOILT = {
     "no init": (INIT, missing),
     "corrupt archive": (ARCHIVE, broken_header),
     "truncated archive": (ARCHIVE, first_half),
+    "archive larger than memory": (ARCHIVE, larger_than_memory),
     "no archive": (ARCHIVE, missing),
 }
 

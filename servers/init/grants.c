@@ -172,8 +172,11 @@ void grants_renew(const struct server *provider)
                 provider_of(grant->name) != provider)
                 continue;
             /* The old capability went with the old endpoint; a slot in use is the client's. */
-            enum limen_error error = limen_mint(client->table, LIMEN_SLOT_GRANTS + j, 0,
-                                                provider->endpoint, SERVICE_RIGHTS, client->id);
+            enum limen_error error =
+                /* The analyser believes that `provider` may be NULL because provider_of() may. */
+                /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+                limen_mint(client->table, LIMEN_SLOT_GRANTS + j, 0, provider->endpoint,
+                           SERVICE_RIGHTS, client->id);
             if (error != LIMEN_OK && error != LIMEN_SLOT_OCCUPIED)
                 printf("init: cannot give %s the service %s: %s\n", client->manifest->name,
                        grant->name, limen_error_text(error));
