@@ -42,3 +42,32 @@ $(EFI_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c $(EFI_HOST_SOURCES) $(
                       test/unit/efi_fixtures.h test/unit/efi_cmocka.h efi/build.mk
 	@mkdir -p $(@D)
 	$(CC) $(EFI_HOST_CFLAGS) -o $@ $< $(EFI_HOST_SOURCES) -lcmocka
+
+# -- fuzzers: make fuzz-efi FUZZ_SECONDS=600 runs each for that long --
+
+FUZZ_SECONDS ?= 10
+EFI_FUZZERS := elf cpio fw_cfg space
+EFI_FUZZ_PROGRAMS := $(EFI_FUZZERS:%=$(BUILD)/test/fuzz/efi_%)
+EFI_FUZZ_CORPUS := $(BUILD)/test/fuzz/corpus
+
+.PHONY: fuzz-efi
+fuzz-efi: $(EFI_FUZZ_PROGRAMS) $(BUILD)/test/fuzz/efi_seeds
+	@mkdir -p $(EFI_FUZZERS:%=$(EFI_FUZZ_CORPUS)/%)
+	@$(BUILD)/test/fuzz/efi_seeds $(EFI_FUZZ_CORPUS)/elf/seed $(EFI_FUZZ_CORPUS)/cpio/seed
+	@for name in $(EFI_FUZZERS); do \
+	    echo "fuzzing efi $$name for $(FUZZ_SECONDS) s"; \
+	    $(BUILD)/test/fuzz/efi_$$name -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=16384 \
+	        -timeout=10 -artifact_prefix=$(BUILD)/test/fuzz/$$name- -print_final_stats=1 \
+	        $(EFI_FUZZ_CORPUS)/$$name >$(BUILD)/test/fuzz/$$name.log 2>&1 \
+	    || { cat $(BUILD)/test/fuzz/$$name.log; exit 1; }; \
+	    grep -E '^stat::number_of_executed_units' $(BUILD)/test/fuzz/$$name.log; \
+	done
+
+$(EFI_FUZZ_PROGRAMS): $(BUILD)/test/fuzz/%: test/fuzz/%.c test/fuzz/fuzz.h $(EFI_HOST_SOURCES) \
+                      $(wildcard efi/*.h) efi/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(EFI_HOST_CFLAGS) -fsanitize=fuzzer -o $@ $< $(EFI_HOST_SOURCES)
+
+$(BUILD)/test/fuzz/efi_seeds: test/fuzz/efi_seeds.c test/unit/efi_fixtures.h efi/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(EFI_HOST_CFLAGS) -o $@ $<

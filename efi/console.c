@@ -6,11 +6,25 @@
 
 enum {
     COM1 = 0x3f8,
+    COM1_DIVISOR = COM1, /* while the divisor latch is open */
+    COM1_LINE_CONTROL = COM1 + 3,
     COM1_LINE_STATUS = COM1 + 5,
+    DIVISOR_LATCH = 0x80,
+    EIGHT_BITS = 0x03,
+    DIVISOR_115200 = 1,
     TRANSMITTER_EMPTY = 0x20,
     POLLS_MAX = 100000, /* a port that is not there must not hold the loader up */
     LINE_MAX = 320,
 };
+
+/* A firmware that does not use the port may never have set it up. */
+static void set_up_serial(void)
+{
+    port_out8(COM1_LINE_CONTROL, DIVISOR_LATCH);
+    port_out8(COM1_DIVISOR, DIVISOR_115200);
+    port_out8(COM1_DIVISOR + 1, 0);
+    port_out8(COM1_LINE_CONTROL, EIGHT_BITS);
+}
 
 void console_open(struct loader *loader)
 {
@@ -21,6 +35,8 @@ void console_open(struct loader *loader)
     const EFI_STATUS status =
         loader->system->RuntimeServices->GetVariable(name, &global_variable, NULL, &size, path);
     loader->serial = EFI_ERROR(status) || !machine_console_is_serial(path, size);
+    if (loader->serial)
+        set_up_serial();
 }
 
 static void write_serial(char c)

@@ -6,15 +6,20 @@
  * The loader jumps to the kernel's ELF entry with
  *   - RDI the kernel-space (physical-map) address of struct limen_boot,
  *   - RSP the top of LIMEN_BOOT_STACK_SIZE bytes of stack with an unmapped page at either side,
- *   - interrupts off, DF and AC clear, CR0.WP and EFER.NXE and EFER.SCE set, CR3 the loader's
- * tables: LIMEN_KERNEL_BASE..        the kernel's segments, each with its own rights, W^X,
- *       LIMEN_PHYSMAP_BASE + p     all memory and the local and I/O APIC pages, writable, not
- *                                  executable, in 1 GiB, 2 MiB or (at ragged ends) 4 KiB pages,
+ *   - interrupts off, RFLAGS otherwise clear, CR0.WP, EFER.NXE and EFER.SCE set, CR4.PGE clear,
+ *   - CR3 the loader's tables:
+ *       LIMEN_KERNEL_BASE..        the kernel's segments, each with its own rights, W^X, in 4 KiB
+ *                                  pages,
+ *       LIMEN_PHYSMAP_BASE + p     exactly the ranges listed below, not executable, in 1 GiB, 2 MiB
+ *                                  or (at ragged ends) 4 KiB pages; writable, but for the kernel's
+ *                                  own read-only segments; uncached where there is no memory,
  *       LIMEN_STACKS_BASE          page directories, all empty, enough for 2 MiB of addresses for
  *                                  every 32 KiB of memory: the kernel hangs each thread's own stack
  *                                  page table there (docs/threshold.md),
- *   - nothing mapped in the lower half; the page of code that switched tables is unmapped by the
- *     kernel with the PML4 entry LIMEN_BOOT names in trampoline_pml4 (the lower half is its own).
+ *     kernel and physical map as global pages,
+ *   - the PAT as after reset, which is what "uncached" in the tables refers to,
+ *   - nothing mapped in the lower half but the page of code that switched tables; the kernel unmaps
+ *     it with the PML4 entry trampoline_pml4 (the lower half is its own).
  * Everything the loader allocated lies in ranges of kind LIMEN_MEMORY_KERNEL or _LOADED.
  */
 #ifndef LIMEN_BOOT_H
@@ -37,11 +42,12 @@ enum limen_memory_kind {
     LIMEN_MEMORY_FREE = 1, /* ordinary memory, the kernel's to give */
     LIMEN_MEMORY_KERNEL,   /* kernel image, page tables, boot stack: never given to ring 3 */
     LIMEN_MEMORY_LOADED,   /* init's segments, boot archive, this structure: may be freed later */
-    LIMEN_MEMORY_DEVICE,   /* ACPI tables, MMIO, firmware: only as device memory */
+    LIMEN_MEMORY_DEVICE,   /* ACPI tables, MMIO, firmware: only as device memory.  Below 4 GiB all
+                            * that is no memory, so the local and I/O APICs are in here as well */
 };
 
 struct limen_memory_range {
-    uint64_t start; /* physical, page-aligned; ranges are sorted and do not overlap */
+    uint64_t start; /* physical, page-aligned, never 0; ranges are sorted and do not overlap */
     uint64_t pages;
     uint32_t kind; /* enum limen_memory_kind */
     uint32_t reserved;

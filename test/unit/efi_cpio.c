@@ -85,9 +85,9 @@ static void wrong_numbers(void **state)
 static void upper_case_digits(void **state)
 {
     (void)state;
-    char data[0xab] = {0};
+    char data[0xaf] = {0};
     size = fixture_entry(archive, 0, "f", 0100644, data, sizeof data);
-    memcpy(archive + FILE_SIZE, "000000AB", 8);
+    memcpy(archive + FILE_SIZE, "000000AF", 8);
     size = fixture_entry(archive, size, "TRAILER!!!", 0, NULL, 0);
     assert_null(check_size(size).what);
 }

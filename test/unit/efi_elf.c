@@ -73,6 +73,7 @@ static void cut_short_anywhere(void **state)
     for (size_t size = 0; size < last_byte_used; size++)
         assert_non_null(check_size(size).what);
     assert_defect(check_size(63), "is too short to be an ELF file", 63);
+    assert_defect(check_size(64), "is cut short: its program headers lie past its end", ELF_PHOFF);
     assert_defect(check_size(0x1900), "is cut short: the bytes of a segment lie past its end",
                   ph(2, PH_OFFSET));
 }
@@ -149,6 +150,17 @@ static void wrong_segment(void **state)
     }
 }
 
+static void at_the_very_edge(void **state)
+{
+    (void)state;
+    put64(elf, ELF_ENTRY, FIXTURE_BASE);
+    put64(elf, ph(2, PH_VADDR), LIMIT - PAGE_SIZE);
+    put64(elf, ph(2, PH_OFFSET), FIXTURE_ELF_SIZE);
+    put64(elf, ph(2, PH_FILESZ), 0);
+    put64(elf, ph(2, PH_MEMSZ), PAGE_SIZE);
+    assert_null(check_size(sizeof elf).what);
+}
+
 static void not_aligned_to_pages(void **state)
 {
     (void)state;
@@ -167,6 +179,18 @@ static void wrong_rights(void **state)
     ASSERT_DEFECT("has a segment that may be neither read, written nor executed", ph(2, PH_FLAGS));
     put32(elf, ph(2, PH_FLAGS), 0x100006);
     ASSERT_DEFECT("has a segment with flags that x86-64 does not define", ph(2, PH_FLAGS));
+}
+
+static void any_one_right(void **state)
+{
+    static const uint32_t rights[] = {LIMEN_SEGMENT_EXECUTE, LIMEN_SEGMENT_WRITE,
+                                      LIMEN_SEGMENT_READ};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        put32(elf, ph(2, PH_FLAGS), 1u << i);
+        assert_null(check_size(sizeof elf).what);
+        assert_int_equal(image.segments[2].rights, rights[i]);
+    }
 }
 
 static void other_headers(void **state)
@@ -237,6 +261,8 @@ int main(void)
         cmocka_unit_test_setup(wrong_header, setup),
         cmocka_unit_test_setup(headers_that_wrap, setup),
         cmocka_unit_test_setup(wrong_segment, setup),
+        cmocka_unit_test_setup(at_the_very_edge, setup),
+        cmocka_unit_test_setup(any_one_right, setup),
         cmocka_unit_test_setup(not_aligned_to_pages, setup),
         cmocka_unit_test_setup(wrong_rights, setup),
         cmocka_unit_test_setup(other_headers, setup),

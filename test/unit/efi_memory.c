@@ -78,6 +78,18 @@ static void what_the_firmware_gives_back_is_free(void **state)
     assert_range(2, LIMEN_MEMORY_DEVICE, 6 * MIB, 4 * GIB);
     assert_int_equal(memory_free(&view), 5 * MIB);
     assert_int_equal(memory_top(&view), 6 * MIB);
+    assert_int_equal(memory_at(&view, 1 * MIB).end, 6 * MIB);
+}
+
+static void a_stretch_is_of_one_sort(void **state)
+{
+    (void)state;
+    add(EfiACPIReclaimMemory, 5 * GIB, 6 * GIB);
+    add(EfiACPIMemoryNVS, 6 * GIB, 7 * GIB);
+    add(EfiMemoryMappedIO, 7 * GIB, 8 * GIB);
+    assert_int_equal(memory_at(&view, 5 * GIB).end, 7 * GIB);
+    convert();
+    assert_range(1, LIMEN_MEMORY_DEVICE, 5 * GIB, 8 * GIB);
 }
 
 static void all_other_types_are_devices(void **state)
@@ -213,7 +225,9 @@ static void a_map_that_makes_no_sense(void **state)
     map[0].PhysicalStart = 1 * MIB;
     map[0].NumberOfPages = UINT64_MAX;
     assert_string_equal(memory_check(&view), "has a range beyond every physical address");
-    map[0].NumberOfPages = 1;
+    map[0].PhysicalStart = 1ull << 51;
+    map[0].NumberOfPages = 1ull << 39;
+    assert_null(memory_check(&view));
     map[0].PhysicalStart = 1ull << 52;
     assert_string_equal(memory_check(&view), "has a range beyond every physical address");
 }
@@ -234,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_the_firmware_gives_back_is_free, setup),
+        cmocka_unit_test_setup(a_stretch_is_of_one_sort, setup),
         cmocka_unit_test_setup(all_other_types_are_devices, setup),
         cmocka_unit_test_setup(memory_that_cannot_be_cached_is_not_free, setup),
         cmocka_unit_test_setup(page_zero_is_nobodys, setup),
