@@ -25,3 +25,20 @@ $(BUILD)/efi/%.obj: efi/%.c efi/build.mk Makefile
 	$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(EFI_OBJECTS:.obj=.d)
+
+# -- unit tests, on the host --
+
+EFI_UNIT_TESTS := elf cpio memory space machine
+EFI_HOST_CFLAGS := -std=c17 -g -O1 -Iinclude $(EFI_HEADERS) $(WARNINGS) \
+                   -fsanitize=address,undefined -fno-sanitize-recover=all
+EFI_UNIT_PROGRAMS := $(EFI_UNIT_TESTS:%=$(BUILD)/test/unit/efi_%)
+EFI_HOST_SOURCES := $(EFI_PORTABLE:%=efi/%.c)
+
+.PHONY: unit-efi
+unit-efi: $(EFI_UNIT_PROGRAMS)
+	@status=0; for program in $^; do $$program || status=1; done; exit $$status
+
+$(EFI_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c $(EFI_HOST_SOURCES) $(wildcard efi/*.h) \
+                      test/unit/efi_fixtures.h test/unit/efi_cmocka.h efi/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(EFI_HOST_CFLAGS) -o $@ $< $(EFI_HOST_SOURCES) -lcmocka

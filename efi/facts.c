@@ -62,20 +62,28 @@ static uint64_t find_rsdp(struct loader *loader)
     return 0;
 }
 
-/* Stall() may be held up, never cut short: the least of a few tries is nearest to the truth. */
-static uint64_t measure_tsc(struct loader *loader)
+/* A stall may be held up, never cut short: the least of a few tries is nearest to the truth. */
+static uint64_t stall_ticks(struct loader *loader, UINTN microseconds)
 {
-    enum { TRIES = 3, MICROSECONDS = 2000, SECOND = 1000000 };
+    enum { TRIES = 3 };
     uint64_t least = UINT64_MAX;
     for (unsigned i = 0; i < TRIES; i++) {
         const uint64_t start = tsc_read();
-        if (EFI_ERROR(loader->services->Stall(MICROSECONDS)))
-            return 0;
+        loader->services->Stall(microseconds);
         const uint64_t ticks = tsc_read() - start;
         if (ticks < least)
             least = ticks;
     }
-    return least * (SECOND / MICROSECONDS);
+    return least;
+}
+
+/* Two stalls of different length, so that what a call costs by itself cancels out. */
+static uint64_t measure_tsc(struct loader *loader)
+{
+    enum { SHORT = 1000, LONG = 5000, SECOND = 1000000 };
+    const uint64_t shorter = stall_ticks(loader, SHORT);
+    const uint64_t longer = stall_ticks(loader, LONG);
+    return longer <= shorter ? 0 : (longer - shorter) * (SECOND / (LONG - SHORT));
 }
 
 void facts_gather(struct loader *loader, struct limen_boot *boot)
