@@ -107,5 +107,5 @@ const char *stamp_unit(void)
 {
     if (counts_instructions())
         return "instructions";
-    return is_emulated() ? "host-ticks" : "cycles";
+    return is_emulated() ? "" : "cycles";
 }

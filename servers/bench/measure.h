@@ -63,8 +63,8 @@ static inline void samples_between(struct samples *samples, uint64_t begin, uint
 /* Sorts the samples, of which there is at least one. */
 struct figures samples_figures(struct samples *samples);
 
-/* What the time-stamp counter counts: "instructions", "cycles", or, under an emulator that does not
- * count, "host-ticks", which mean nothing. */
+/* What the time-stamp counter counts: "instructions", "cycles", or "" under an emulator that counts
+ * neither. */
 const char *stamp_unit(void);
 
 #endif
