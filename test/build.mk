@@ -16,3 +16,13 @@ test:
 .PHONY: test-files
 test-files: $(TEST_FILES)
 	@:
+
+## Measure, print the figures beside those recorded of other kernels, and write build/bench.json.
+.PHONY: bench
+bench:
+	@$(MAKE) --no-print-directory bench-files >&2
+	@test/bench/bench.py
+
+.PHONY: bench-files
+bench-files: $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img
+	@:
