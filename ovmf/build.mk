@@ -72,9 +72,3 @@ run:
 debug:
 	@$(MAKE) --no-print-directory run-image
 	@ovmf/debug.py
-
-## Measure, print the figures beside those of other kernels, and write build/bench.json.
-.PHONY: bench
-bench:
-	@$(MAKE) --no-print-directory run-image >&2
-	@ovmf/bench.py

@@ -5,7 +5,10 @@
 #     $(eval $(call server,NAME))
 # and builds every .c file of the folder.  A server elsewhere names its folder: $(call server,NAME,DIRECTORY).
 
+# A thread that never uses the extended registers has none to save and restore at each switch, so the
+# compiler is not to use them for moving words about.
 SERVER_CFLAGS := --target=x86_64-unknown-none-elf -std=c17 -O2 -g -ffreestanding -nostdlibinc \
+                 -mgeneral-regs-only \
                  -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables \
                  -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
                  -ffunction-sections -fdata-sections $(WARNINGS) \

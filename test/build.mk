@@ -18,6 +18,7 @@ test:
 test-files: $(TEST_FILES)
 	@:
 
+<<<<<<< HEAD
 # clang-tidy for the C files of each room, with the flags that the room is compiled with.
 TIDY_ROOMS := arch kernel efi servers
 TIDY_FLAGS_arch = $(KERNEL_FLAGS) -DLIMEN_CHECKS=1
@@ -28,3 +29,14 @@ TIDY_FLAGS_servers = $(SERVER_CFLAGS)
 .PHONY: $(TIDY_ROOMS:%=tidy-%)
 $(TIDY_ROOMS:%=tidy-%): tidy-%: | $(PROTOCOL_HEADERS)
 	@clang-tidy --quiet $(shell git ls-files -co --exclude-standard '$*/*.c') -- $(TIDY_FLAGS_$*)
+=======
+## Measure, print the figures beside those recorded of other kernels, and write build/bench.json.
+.PHONY: bench
+bench:
+	@$(MAKE) --no-print-directory bench-files >&2
+	@test/bench/bench.py
+
+.PHONY: bench-files
+bench-files: $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img
+	@:
+>>>>>>> refs/heads/bench

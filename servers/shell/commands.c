@@ -3,7 +3,6 @@
 #include "commands.h"
 
 #include <limen.h>
-#include <protocol/bench.h>
 #include <protocol/power.h>
 #include <protocol/process.h>
 
@@ -11,7 +10,7 @@
 #define NS_PER_S  1000000000u
 #define KIB       1024u
 
-static int failed(const char *what, enum limen_error error)
+int command_failed(const char *what, enum limen_error error)
 {
     printf("%s: %s\n", what, limen_error_text(error));
     return STATUS_FAILED;
@@ -62,7 +61,7 @@ static int ps(int count, char **words)
         if (error == LIMEN_NOT_FOUND)
             return STATUS_OK;
         if (error != LIMEN_OK)
-            return failed("ps", error);
+            return command_failed("ps", error);
         if (alive)
             printf("%2lu %-15s %4lu %6luK %6luK %9lu %6lu %s\n", id, name, priority, granted / KIB,
                    mapped / KIB, nanoseconds / NS_PER_MS, starts, state_text(state));
@@ -80,7 +79,7 @@ static int mem(int count, char **words)
     (void)count;
     (void)words;
     if (error != LIMEN_OK)
-        return failed("mem", error);
+        return command_failed("mem", error);
     printf("memory of the machine %10lu KiB\n", machine / KIB);
     printf("granted to servers    %10lu KiB\n", granted / KIB);
     printf("free                  %10lu KiB\n", free / KIB);
@@ -98,50 +97,11 @@ static int show_log(int count, char **words)
     for (;;) {
         enum limen_error error = limen_log_read(limen_lookup("log"), &position, text, &length);
         if (error != LIMEN_OK)
-            return failed("log", error);
+            return command_failed("log", error);
         if (length == 0)
             return STATUS_OK;
         printf("%.*s", (int)length, text);
     }
-}
-
-static enum limen_error run_benchmark(uint32_t service, uint64_t number)
-{
-    char name[BENCH_RUN_NAME_MAX + 1], unit[BENCH_RUN_UNIT_MAX + 1];
-    uint64_t min, p50, p99, max, n;
-    enum limen_error error = bench_run(service, number, name, unit, &min, &p50, &p99, &max, &n);
-
-    if (error == LIMEN_OK)
-        printf("%-24s %8lu %8lu %8lu %8lu %8lu %s\n", name, min, p50, p99, max, n, unit);
-    return error;
-}
-
-static int bench(int count, char **words)
-{
-    uint32_t service = limen_lookup("bench");
-    bool found = false;
-
-    if (service == 0) {
-        printf("bench: this boot archive has no bench server\n");
-        return STATUS_FAILED;
-    }
-    printf("%-24s %8s %8s %8s %8s %8s\n", "", "min", "p50", "p99", "max", "n");
-    for (uint64_t number = 0;; number++) {
-        char name[BENCH_NAME_NAME_MAX + 1];
-        enum limen_error error = bench_name(service, number, name);
-        if (error == LIMEN_NOT_FOUND)
-            break;
-        if (error == LIMEN_OK && count > 1 && strcmp(name, words[1]) != 0)
-            continue;
-        found = true;
-        if (error == LIMEN_OK)
-            error = run_benchmark(service, number);
-        if (error != LIMEN_OK)
-            return failed(name, error);
-    }
-    if (!found)
-        printf("bench: no benchmark %s\n", words[count - 1]);
-    return found ? STATUS_OK : STATUS_FAILED;
 }
 
 static int kill_server(int count, char **words)
@@ -149,7 +109,7 @@ static int kill_server(int count, char **words)
     enum limen_error error = process_kill(limen_lookup("process"), words[1]);
 
     (void)count;
-    return error == LIMEN_OK ? STATUS_OK : failed(words[1], error);
+    return error == LIMEN_OK ? STATUS_OK : command_failed(words[1], error);
 }
 
 static int uptime(int count, char **words)
@@ -166,14 +126,14 @@ static int reboot(int count, char **words)
 {
     (void)count;
     (void)words;
-    return failed("reboot", power_reboot(limen_lookup("power")));
+    return command_failed("reboot", power_reboot(limen_lookup("power")));
 }
 
 static int poweroff(int count, char **words)
 {
     (void)count;
     (void)words;
-    return failed("poweroff", power_off(limen_lookup("power")));
+    return command_failed("poweroff", power_off(limen_lookup("power")));
 }
 
 const struct command commands[] = {
@@ -182,7 +142,7 @@ const struct command commands[] = {
     {"ps", "", "lists the servers", 1, ps},
     {"mem", "", "tells how much memory is granted and free", 1, mem},
     {"log", "", "shows the kernel's log", 1, show_log},
-    {"bench", "[NAME]", "measures the kernel", 1, bench},
+    {"bench", "[NAME]", "measures the kernel", 1, command_bench},
     {"kill", "NAME", "ends a server and takes all it has back", 2, kill_server},
     {"uptime", "", "tells how long the kernel has run", 1, uptime},
     {"poweroff", "", "turns the machine off", 1, poweroff},

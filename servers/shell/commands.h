@@ -2,6 +2,8 @@
 #ifndef SHELL_COMMANDS_H
 #define SHELL_COMMANDS_H
 
+#include <limen/errors.h>
+
 #define WORDS_MAX 16
 
 #define STATUS_OK      0
@@ -19,5 +21,10 @@ struct command {
 
 /* Ends with an entry without a name. */
 extern const struct command commands[];
+
+/* Says what went wrong; a command's status. */
+int command_failed(const char *what, enum limen_error error);
+
+int command_bench(int count, char **words); /* bench.c */
 
 #endif

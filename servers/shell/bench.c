@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The command bench: a table of what the bench server measures. */
+#include "commands.h"
+
+#include <limen.h>
+#include <protocol/bench.h>
+#include <protocol/console.h>
+
+static enum limen_error print_conditions(uint32_t service)
+{
+    char unit[BENCH_CONDITIONS_UNIT_MAX + 1];
+    uint64_t overhead, calibration;
+    enum limen_error error = bench_conditions(service, unit, &overhead, &calibration);
+
+    if (error != LIMEN_OK)
+        return error;
+    if (unit[0] != '\0')
+        printf("unit: %s\n", unit);
+    else
+        printf("unit: the emulator's ticks, which mean nothing; make bench counts instructions\n");
+    printf("taken off each sample, for two time stamps: %lu\n", overhead);
+    printf("taken off boot_to_init, for calibrating clocks: %lu\n", calibration);
+    printf("%-20s %10s %10s %10s %10s %6s\n", "", "min", "p50", "p99", "max", "n");
+    return LIMEN_OK;
+}
+
+/* The terminal's own interrupts must not fall into what is measured. */
+static enum limen_error run_in_silence(uint32_t service, uint64_t number, const char *name)
+{
+    uint64_t min, p50, p99, max, n;
+
+    limen_flush();
+    console_flush(limen_lookup("console"));
+    enum limen_error error = bench_run(service, number, &min, &p50, &p99, &max, &n);
+    if (error == LIMEN_OK)
+        printf("%-20s %10lu %10lu %10lu %10lu %6lu\n", name, min, p50, p99, max, n);
+    else
+        printf("%-20s not measured: %s\n", name, limen_error_text(error));
+    return error;
+}
+
+int command_bench(int count, char **words)
+{
+    uint32_t service = limen_lookup("bench");
+    const char *only = count > 1 ? words[1] : NULL;
+    enum limen_error error = print_conditions(service);
+    bool found = false, failed = false;
+
+    for (uint64_t number = 0; error == LIMEN_OK; number++) {
+        char name[BENCH_NAME_NAME_MAX + 1];
+        error = bench_name(service, number, name);
+        if (error != LIMEN_OK || (only != NULL && strcmp(name, only) != 0))
+            continue;
+        found = true;
+        enum limen_error verdict = run_in_silence(service, number, name);
+        failed |= verdict != LIMEN_OK && (only != NULL || verdict != LIMEN_NOT_SUPPORTED);
+    }
+    if (error != LIMEN_NOT_FOUND)
+        return command_failed("bench", error);
+    if (!found)
+        printf("bench: there is no benchmark %s\n", only);
+    return found && !failed ? STATUS_OK : STATUS_FAILED;
+}
