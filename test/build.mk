@@ -18,7 +18,6 @@ test:
 test-files: $(TEST_FILES)
 	@:
 
-<<<<<<< HEAD
 # clang-tidy for the C files of each room, with the flags that the room is compiled with.
 TIDY_ROOMS := arch kernel efi servers
 TIDY_FLAGS_arch = $(KERNEL_FLAGS) -DLIMEN_CHECKS=1
@@ -29,7 +28,7 @@ TIDY_FLAGS_servers = $(SERVER_CFLAGS)
 .PHONY: $(TIDY_ROOMS:%=tidy-%)
 $(TIDY_ROOMS:%=tidy-%): tidy-%: | $(PROTOCOL_HEADERS)
 	@clang-tidy --quiet $(shell git ls-files -co --exclude-standard '$*/*.c') -- $(TIDY_FLAGS_$*)
-=======
+
 ## Measure, print the figures beside those recorded of other kernels, and write build/bench.json.
 .PHONY: bench
 bench:
@@ -39,4 +38,3 @@ bench:
 .PHONY: bench-files
 bench-files: $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img
 	@:
->>>>>>> refs/heads/bench
