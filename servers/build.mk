@@ -39,8 +39,8 @@ $(RUNTIME_OBJECTS): $(BUILD)/servers/lib/%.o: servers/lib/%.c $(PROTOCOL_HEADERS
 # $(call server,NAME[,DIRECTORY])
 define server
 SERVERS += $(1)
-$(1)_OBJECTS := $$(patsubst %.c,$(BUILD)/servers/$(1)/%.o,$$(notdir $$(wildcard $(or $(2),servers/$(1))/*.c)))
-$$($(1)_OBJECTS): $(BUILD)/servers/$(1)/%.o: $(or $(2),servers/$(1))/%.c $(PROTOCOL_HEADERS) servers/build.mk
+$(1)_OBJECTS := $$(patsubst %.c,$(BUILD)/servers/$(1)/%.o,$$(notdir $$(wildcard $(or $(value 2),servers/$(1))/*.c)))
+$$($(1)_OBJECTS): $(BUILD)/servers/$(1)/%.o: $(or $(value 2),servers/$(1))/%.c $(PROTOCOL_HEADERS) servers/build.mk
 	@mkdir -p $$(@D)
 	$(CC) $(SERVER_CFLAGS) -MMD -c -o $$@ $$<
 $(BUILD)/servers/$(1).elf: $$($(1)_OBJECTS) $(RUNTIME)

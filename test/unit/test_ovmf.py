@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The disk image, the reading of figures, and what the variables of make may hold."""
+"""The disk image, how a run ended, and what the variables of make may hold."""
 
 import os
 import sys
@@ -11,7 +11,6 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "ovmf"))
 
-import bench  # noqa: E402
 import image  # noqa: E402
 import machine  # noqa: E402
 import run  # noqa: E402
@@ -48,22 +47,6 @@ class OutcomeTest(unittest.TestCase):
 
     def test_without_the_loader_there_is_no_output(self):
         self.assertEqual(machine.Outcome("timeout", 1, b"BdsDxe\r\n").output, "")
-
-
-class BenchTest(unittest.TestCase):
-    REPORT = {"unit": "instructions", "results": [{"name": "null_syscall", "p50": 90}]}
-
-    def test_rows(self):
-        text = "  min p50\nnull_syscall   88   90   91  400  1000 ticks\nnot a row 1 2\n"
-        self.assertEqual(bench.ROW.findall(text),
-                         [("null_syscall", "88", "90", "91", "400", "1000")])
-
-    def test_ceiling(self):
-        self.assertEqual(list(bench.above_ceilings(self.REPORT, ["null_syscall=90"])), [])
-        self.assertEqual(len(list(bench.above_ceilings(self.REPORT, ["null_syscall=89"]))), 1)
-
-    def test_what_is_missing_is_above_its_ceiling(self):
-        self.assertEqual(len(list(bench.above_ceilings(self.REPORT, ["map_unmap=1"]))), 1)
 
 
 class VariablesTest(unittest.TestCase):
