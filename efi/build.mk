@@ -45,7 +45,6 @@ $(EFI_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c $(EFI_HOST_SOURCES) $(
 
 # -- fuzzers: make fuzz-efi FUZZ_SECONDS=600 runs each for that long --
 
-FUZZ_SECONDS ?= 10
 EFI_FUZZERS := elf cpio fw_cfg space
 EFI_FUZZ_PROGRAMS := $(EFI_FUZZERS:%=$(BUILD)/test/fuzz/efi_%)
 EFI_FUZZ_CORPUS := $(BUILD)/test/fuzz/corpus
