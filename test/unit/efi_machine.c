@@ -110,6 +110,8 @@ static void missing_features(void **state)
     assert_string_equal(names, "APIC, NX");
     machine_missing_features((struct machine_features){0}, names, sizeof names);
     assert_string_equal(names, "TSC, MSR, APIC, PAT, FXSR, SSE2, SYSCALL, NX");
+    machine_missing_features((struct machine_features){0}, names, 9);
+    assert_string_equal(names, "TSC, MSR");
     for (unsigned bit = 0; bit < 32; bit++) {
         some = all;
         some.standard &= ~(1u << bit);
@@ -196,6 +198,8 @@ static void the_clock(void **state)
     assert_int_equal(seconds(2026, 11, 21, 22, 30, 15, 1440), 1795300215 + 86400);
     assert_int_equal(seconds(2026, 11, 21, 22, 30, 15, -1440), 1795300215 - 86400);
     assert_int_equal(seconds(2026, 1, 1, 0, 0, 0, -1441), 0);
+    assert_int_equal(seconds(2026, 11, 21, 23, 59, 59, 0), 1795305599);
+    assert_int_equal(seconds(2024, 3, 1, 0, 0, 0, 0), 1709251200);
     assert_int_equal(seconds(2100, 3, 1, 0, 0, 0, 0), 4107542400);
     assert_int_equal(seconds(1969, 12, 31, 0, 0, 0, 0), 0);
     assert_int_equal(seconds(1970, 1, 1, 0, 0, 0, -60), 0);
