@@ -152,6 +152,7 @@ static void make_init(struct birth *birth)
     if (thread_configure(birth->thread, space, table, NULL))
         panic("init's thread cannot be configured");
     birth->thread->priority = INIT_PRIORITY;
+    birth->thread->essential = true;
     memcpy(birth->thread->name, "init", 4);
 
     root_capability(birth, LIMEN_INIT_IRQ_CONTROL, LIMEN_TYPE_IRQ_CONTROL, LIMEN_RIGHTS_ALL, NULL);

@@ -45,6 +45,23 @@ static system_call *const system_calls[LIMEN_SYSCALL_COUNT] = {
     [LIMEN_SYS_YIELD - LIMEN_SYSCALL_BASE] = sys_yield,
 };
 
+/* A thread that nobody handles the faults of stops here, and the log is the only one to hear it. */
+static void report_unhandled(const struct thread *thread)
+{
+    const struct limen_regs *regs = thread->arch.regs;
+    const char *what = thread->fault.label == LIMEN_FAULT_SYSCALL ? "made unknown system call"
+                                                                  : "raised exception";
+
+    if (thread->essential)
+        arch_panic(regs, "%.16s %s %lu (error %lx, address %lx), and nothing can run without it",
+                   (const char *)thread->name, what, thread->fault.detail[0],
+                   thread->fault.detail[1], thread->fault.detail[2]);
+    kernel_log("thread %.16s %s %lu (error %lx, address %lx) without a handler, and stops:\n",
+               (const char *)thread->name, what, thread->fault.detail[0], thread->fault.detail[1],
+               thread->fault.detail[2]);
+    arch_print_regs(regs);
+}
+
 static struct limen_regs *fault(uint32_t label, const uint64_t detail[4])
 {
     struct thread *thread = current_thread();
@@ -52,6 +69,8 @@ static struct limen_regs *fault(uint32_t label, const uint64_t detail[4])
     for (unsigned i = 0; i < LIMEN_FAULT_DETAIL_WORDS; i++)
         thread->fault.detail[i] = detail[i];
     thread->fault.rip = thread->arch.regs->rip;
+    if (slot_is_empty(&thread->fault_slot))
+        report_unhandled(thread);
     return ipc_fault(thread);
 }
 

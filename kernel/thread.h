@@ -29,6 +29,7 @@ struct thread {
     uint8_t state;       /* enum limen_thread_state */
     bool calling;        /* SENDING: wants an answer */
     bool faulted;        /* SENDING or WAITING_REPLY: the message is its fault */
+    bool essential;      /* init: its death is the machine's */
     bool may_grant;      /* SENDING: by a capability with the right to send capabilities along */
     struct list queue;   /* in a run queue, or in an endpoint's or a notification's queue */
     void *waits_on;      /* endpoint, notification or reply object */
