@@ -21,6 +21,7 @@ static void put(struct sink *sink, char character)
 
 struct conversion {
     bool left, zero;
+    bool prefix; /* 0x before a hexadecimal number */
     size_t width;
     size_t precision; /* SIZE_MAX: none given */
     unsigned longs;   /* 1: as wide as a pointer */
@@ -45,17 +46,19 @@ static void put_number(struct sink *sink, const struct conversion *c, uint64_t v
     char text[64];
     size_t at = sizeof text;
     size_t least = c->precision != SIZE_MAX ? c->precision : 1;
+    const char *sign = negative ? "-" : c->prefix && base == 16 && value != 0 ? "0x" : "";
+    size_t signs = strlen(sign);
 
     if (c->zero && !c->left && c->precision == SIZE_MAX)
-        least = c->width > negative ? c->width - negative : 1;
-    if (least > sizeof text - 1)
-        least = sizeof text - 1;
+        least = c->width > signs ? c->width - signs : 1;
+    if (least > sizeof text - signs)
+        least = sizeof text - signs;
     for (; value != 0; value /= base)
         text[--at] = digits[value % base];
     while (sizeof text - at < least)
         text[--at] = '0';
-    if (negative && at > 0)
-        text[--at] = '-';
+    while (signs > 0)
+        text[--at] = sign[--signs];
     put_padded(sink, c, text + at, sizeof text - at);
 }
 
@@ -82,6 +85,8 @@ static struct conversion read_conversion(const char **format, va_list *arguments
             c.left = true;
         else if (**format == '0')
             c.zero = true;
+        else if (**format == '#')
+            c.prefix = true;
         else
             break;
     }

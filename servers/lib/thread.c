@@ -40,8 +40,10 @@ static unsigned order_for(size_t pages)
 /* Makes the objects and maps the pages; what is already made when it fails, the caller revokes. */
 static enum limen_error make_parts(struct limen_thread *thread)
 {
-    uint32_t frames = thread->first + 2;
-    unsigned frame_count = thread->count - 2;
+    uint32_t plain =
+        thread->first + 2; /* the notification without a badge, which signals nothing */
+    uint32_t frames = thread->first + 3;
+    unsigned frame_count = thread->count - 3;
     enum limen_error error;
 
     thread->thread = thread->first;
@@ -51,7 +53,9 @@ static enum limen_error make_parts(struct limen_thread *thread)
         error =
             limen_retype(thread->untyped, LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, frames, frame_count);
     if (error == LIMEN_OK)
-        error = limen_retype(thread->untyped, LIMEN_TYPE_NOTIFICATION, 0, thread->done, 1);
+        error = limen_retype(thread->untyped, LIMEN_TYPE_NOTIFICATION, 0, plain, 1);
+    if (error == LIMEN_OK)
+        error = limen_mint(LIMEN_SLOT_TABLE, thread->done, 0, plain, LIMEN_RIGHTS_ALL, 1);
     if (error == LIMEN_OK)
         error = limen_map_frames(LIMEN_SLOT_SPACE, frames, frame_count,
                                  thread->addresses + LIMEN_PAGE_SIZE,
@@ -98,7 +102,7 @@ enum limen_error limen_thread_start(struct limen_thread *thread, const char *nam
         .entry = entry,
         .argument = argument,
         .order = order_for(stack_pages + 1),
-        .count = (unsigned)stack_pages + 3, /* thread, notification, stack, message page */
+        .count = (unsigned)stack_pages + 4, /* thread, notification twice, stack, message page */
         .pages = stack_pages + 2,           /* guard, stack, message page */
     };
     error = limen_untyped_take(thread->order, &thread->untyped);
