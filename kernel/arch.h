@@ -130,6 +130,10 @@ struct limen_regs *kernel_main(const struct limen_boot *boot);
  * address. */
 void *kernel_boot_alloc(size_t pages);
 
+/* Says that the processor's side has this device to itself: ring 3 will not be given its pages.
+ * Before the objects exist, as kernel_boot_alloc. */
+void kernel_boot_keep(uint64_t physical, size_t size);
+
 /* A page for the space's tables, cleared, or NULL. */
 void *kernel_take_table(struct arch_space *space);
 
