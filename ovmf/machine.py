@@ -28,7 +28,13 @@ FIRMWARE = [
 # What the guest writes to isa-debug-exit at DEBUG_EXIT_PORT; QEMU exits with (value << 1) | 1.
 DEBUG_EXIT_PORT = 0xF4
 EXIT_STATUS_ZERO = 0x10
+EXIT_STATUS_127 = 0x7E  # QEMU's status has no room for the value that 127 would have
 EXIT_PANIC = 0x7F
+
+
+def status_of(value):
+    """The shell's status that a value written to the debug-exit device stands for."""
+    return 127 if value == EXIT_STATUS_127 else value - EXIT_STATUS_ZERO
 
 # The loader's last words, after which the serial port belongs to the kernel, and what it says when
 # it gives up (efi/).
@@ -351,7 +357,7 @@ class Machine:
             return self._outcome("panic")
         value = code >> 1
         if code & 1 and EXIT_STATUS_ZERO <= value < EXIT_PANIC:
-            return self._outcome("exit", value - EXIT_STATUS_ZERO)
+            return self._outcome("exit", status_of(value))
         self.errors.seek(0)
         return self._outcome("qemu", code, [self.errors.read().decode(errors="replace")])
 
