@@ -219,6 +219,7 @@ struct limen_regs *kernel_main(const struct limen_boot *boot)
     kernel_log("memory: %lu MiB\n", boot_memory_total() >> 20);
 
     make_init(&birth);
+    boot_cpu.init_table = birth.table;
     make_info(&birth);
     map_image(&birth);
     make_clock(&birth);

@@ -90,10 +90,15 @@ void slot_move(struct slot *to, struct slot *from);
  * caller opens a window between steps and afterwards finds the slot anew, for it may be gone.  It
  * also stops when the current thread itself was among what was deleted.
  */
-bool slot_delete_step(struct slot *slot);
+
+/* Takes one capability away. */
+bool slot_drop_step(struct slot *slot);
+
+/* Takes away what is derived from it. */
 bool slot_revoke_step(struct slot *slot);
 
-/* The same as slot_delete_step for a slot inside an object that is itself being taken apart. */
-bool slot_drop_step(struct slot *slot);
+/* Takes dead objects apart, whoever's deletion they died of.  A thread cannot take away its own
+ * stack: one that deleted itself is left to the next deletion. */
+bool slot_reap_step(void);
 
 #endif

@@ -39,8 +39,8 @@ $(RUNTIME_OBJECTS): $(BUILD)/servers/lib/%.o: servers/lib/%.c $(PROTOCOL_HEADERS
 # $(call server,NAME[,DIRECTORY])
 define server
 SERVERS += $(1)
-$(1)_OBJECTS := $$(patsubst %.c,$(BUILD)/servers/$(1)/%.o,$$(notdir $$(wildcard $(or $(2),servers/$(1))/*.c)))
-$$($(1)_OBJECTS): $(BUILD)/servers/$(1)/%.o: $(or $(2),servers/$(1))/%.c $(PROTOCOL_HEADERS) servers/build.mk
+$(1)_OBJECTS := $$(patsubst %.c,$(BUILD)/servers/$(1)/%.o,$$(notdir $$(wildcard $(or $(value 2),servers/$(1))/*.c)))
+$$($(1)_OBJECTS): $(BUILD)/servers/$(1)/%.o: $(or $(value 2),servers/$(1))/%.c $(PROTOCOL_HEADERS) servers/build.mk
 	@mkdir -p $$(@D)
 	$(CC) $(SERVER_CFLAGS) -MMD -c -o $$@ $$<
 $(BUILD)/servers/$(1).elf: $$($(1)_OBJECTS) $(RUNTIME)
@@ -68,10 +68,16 @@ include $(sort $(wildcard servers/*/build.mk))
 
 $(eval $(call boot_archive,$(BUILD)/boot.cpio,servers/manifest.toml))
 
-.PHONY: servers new-server
+## Build the servers and the boot archive alone.
+.PHONY: servers
 servers: $(BUILD)/boot.cpio $$(foreach name,$$(SERVERS),$(BUILD)/servers/$$(name).elf)
+
 all: servers
 
+## The name of the server that make new-server makes.
+NAME ?=
+
+## Make a new server that works: make new-server NAME=hello
+.PHONY: new-server
 new-server:
 	@$(PYTHON) servers/new_server.py "$(NAME)"
-NAME ?=

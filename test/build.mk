@@ -3,7 +3,8 @@
 
 # What must be built before tests can run.
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
-              $(EFI_UNIT_PROGRAMS)
+              $(EFI_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) $(BUILD)/test/fuzz/efi_seeds
+include test/unit/kernel.mk
 
 ## A regular expression: make test runs only the tests whose names match.
 ONLY ?=
@@ -17,6 +18,13 @@ test:
 .PHONY: test-files
 test-files: $(TEST_FILES)
 	@:
+
+## Seconds for which make fuzz runs each fuzzer; make test gives them 10.
+FUZZ_SECONDS ?= 10
+
+## Feed the loader's parsers with what nobody would write, for FUZZ_SECONDS each.
+.PHONY: fuzz
+fuzz: fuzz-efi
 
 # clang-tidy for the C files of each room, with the flags that the room is compiled with.
 TIDY_ROOMS := arch kernel efi servers

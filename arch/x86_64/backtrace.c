@@ -18,10 +18,10 @@ bool is_kernel_text(uint64_t address)
     return address >= (uint64_t)kernel_text && address < (uint64_t)kernel_text_end;
 }
 
-static void print_entry(uint64_t address, bool reliable)
+static void print_entry(const char *mark, uint64_t address)
 {
-    print("    %s", reliable ? "" : "? ");
-    print_address(address);
+    print("    %s", mark);
+    print_symbol(address);
     print("\n");
 }
 
@@ -32,7 +32,7 @@ static bool enter_frame(const struct limen_regs *regs, struct walk *walk)
         print("  entered from ring 3 at %lx\n", regs->rip);
         return false;
     }
-    print_entry(regs->rip, true);
+    print_entry("", regs->rip);
     *walk = (struct walk){.rsp = regs->rsp, .frame = regs->rbp};
     return true;
 }
@@ -53,7 +53,7 @@ static bool print_stack(struct walk *walk)
         const uint64_t *word = (const uint64_t *)at;
         bool reliable = at == walk->frame + sizeof(uint64_t);
         if (is_kernel_text(*word))
-            print_entry(*word, reliable);
+            print_entry(reliable ? "" : "? ", *word);
         if (reliable)
             walk->frame = word[-1];
     }

@@ -15,7 +15,7 @@ KERNEL_FLAGS := $(ARCH_FLAGS) -std=c17 -ffreestanding -nostdlibinc -O2 -g -fno-s
 # The addresses have one source, boot.h.
 KERNEL_BASE := $(shell sed -n 's/^.define LIMEN_KERNEL_BASE *\(0x[0-9a-f]*\)ull.*/\1/p' \
                        include/limen/boot.h)
-KERNEL_LDFLAGS := -nostdlib -static --no-pie --build-id=none --orphan-handling=place \
+KERNEL_LDFLAGS := -nostdlib -static --no-pie --build-id=none \
                   -z max-page-size=4096 -z noexecstack --defsym=kernel_base=$(KERNEL_BASE) \
                   -T $(ARCH)/link.ld
 

@@ -2,6 +2,9 @@
 /* Names for addresses, from the table that the build appends to the image (symbols.py). */
 #include "internal.h"
 
+#define CALL_OPCODE 0xe8u /* with a 32-bit displacement */
+#define CALL_SIZE   5u
+
 /* Sorted by offset.  The end of a function is the start of the next. */
 extern const struct symbol {
     uint32_t offset; /* from kernel_text */
@@ -9,13 +12,21 @@ extern const struct symbol {
 } symbol_table[], symbol_table_end[];
 extern const char symbol_names[];
 
-void print_address(uint64_t address)
+/* A call that does not return may be the last instruction of its function.  The address after it is
+ * then the next function's, but what it says is that this one made the call. */
+static bool follows_call(uint64_t offset)
+{
+    return offset >= CALL_SIZE && (uint8_t)kernel_text[offset - CALL_SIZE] == CALL_OPCODE;
+}
+
+void print_symbol(uint64_t address)
 {
     uint64_t offset = address - (uint64_t)kernel_text;
+    uint64_t inside = follows_call(offset) ? offset - 1 : offset;
     size_t low = 0, high = (size_t)(symbol_table_end - symbol_table);
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (symbol_table[middle].offset <= offset)
+        if (symbol_table[middle].offset <= inside)
             low = middle + 1;
         else
             high = middle;

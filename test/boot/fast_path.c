@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fast path of message passing is only ever a shortcut: the same workload gives the same
+ * results with it and without it, down to every register of both sides.
+ */
+#include "kit.h"
+#include "registers.h"
+
+#include <string.h>
+
+#define CLIENTS      3u
+#define CALLS        40u
+#define FIRST_BADGE  1000u
+#define RESULTS_MAX  (2 * CLIENTS * CALLS)
+
+/* What somebody saw when a system call came back, in the order in which it happened. */
+static struct result {
+    uint64_t who; /* a client's number, or the badge by which the server knows it */
+    struct limen_regs regs;
+} results[2][RESULTS_MAX];
+static unsigned count[2], pass;
+
+static uint32_t endpoint, reply;
+
+static void note(uint64_t who, const struct limen_regs *regs)
+{
+    if (count[pass] < RESULTS_MAX)
+        results[pass][count[pass]] = (struct result){who, *regs};
+    count[pass]++;
+}
+
+static struct client {
+    uint64_t number;
+    uint32_t slot;
+} clients[CLIENTS];
+
+/* Calls of every length in registers, some a little longer, so that both paths take turns. */
+static void make_calls(void *client)
+{
+    const struct client *self = client;
+    struct limen_regs regs;
+
+    for (unsigned i = 0; i < CALLS; i++) {
+        unsigned words = (i + (unsigned)self->number) % 11;
+        fill_pattern(&regs, NULL, i);
+        for (unsigned j = 0; j < 8; j++)
+            regs.words[j] = self->number << 32 | i << 8 | j;
+        regs.rax = LIMEN_SYS_CALL;
+        regs.rdi = self->slot;
+        regs.rsi = limen_tag(i, words, 0);
+        system_call(&regs);
+        note(self->number, &regs);
+    }
+}
+
+/* What it answers depends on nothing but the request. */
+static void serve(void *unused)
+{
+    struct limen_regs regs;
+
+    (void)unused;
+    fill_pattern(&regs, NULL, 0);
+    regs.rax = LIMEN_SYS_WAIT;
+    regs.rsi = 0;
+    for (unsigned i = 0; i < CLIENTS * CALLS; i++) {
+        regs.rdi = limen_target(endpoint, reply);
+        system_call(&regs);
+        uint64_t badge = regs.rdi;
+        uint32_t label = limen_tag_label(regs.rsi);
+        /* Words that were not sent hold what the last answer left there. */
+        for (unsigned j = limen_tag_words(regs.rsi); j < 8; j++)
+            regs.words[j] = 0;
+        note(badge, &regs);
+        for (unsigned j = 0; j < 8; j++)
+            regs.words[j] = badge << 48 | (uint64_t)label << 16 | 0x8000 | j;
+        regs.rax = LIMEN_SYS_REPLY_WAIT;
+        regs.rsi = limen_tag(label + 1, label * 7 % 10, 0);
+    }
+    regs.rdi = reply;
+    regs.rax = LIMEN_SYS_SEND;
+    system_call(&regs);
+}
+
+static uint64_t run_workload(bool fast)
+{
+    static const unsigned priorities[CLIENTS] = {LOWER, LOWER + 1, LOWER};
+    struct worker *workers[CLIENTS];
+
+    expect_ok(limen_call4(KERNEL, LIMEN_KERNEL_FAST_PATH, (uint64_t[4]){fast}));
+    pass = fast;
+    count[pass] = 0;
+    memset(results[pass], 0, sizeof results[pass]);
+    uint64_t before = counter(LIMEN_COUNTER_FAST_IPC);
+    struct worker *server = spawn(LOWER + 1, serve, NULL);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        workers[i] = spawn(priorities[i], make_calls, &clients[i]);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        join(workers[i]);
+    join(server);
+    return counter(LIMEN_COUNTER_FAST_IPC) - before;
+}
+
+/* The sequence of one client, as it or the server saw it, is the same in both passes. */
+static void compare(uint64_t who)
+{
+    unsigned at[2] = {0, 0};
+
+    for (unsigned i = 0; i < CALLS; i++) {
+        for (unsigned p = 0; p < 2; p++) {
+            while (at[p] < RESULTS_MAX && results[p][at[p]].who != who)
+                at[p]++;
+            expect(at[p] < RESULTS_MAX);
+        }
+        expect_regs(&results[1][at[1]++].regs, &results[0][at[0]++].regs,
+                    "fast path against general path");
+    }
+}
+
+TEST(fast_path, gives_the_same_results_as_the_general_path)
+{
+    endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
+    reply = make(LIMEN_TYPE_REPLY, 0);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        clients[i] = (struct client){i, minted(endpoint, LIMEN_RIGHT_WRITE, FIRST_BADGE + i)};
+
+    expect_equal(run_workload(false), 0);
+    expect(run_workload(true) > CALLS);
+    expect_equal(count[0], RESULTS_MAX);
+    expect_equal(count[1], RESULTS_MAX);
+
+    /* How the clients' calls mix is up to the clock; each one's own sequence is not. */
+    for (uint64_t client = 0; client < CLIENTS; client++) {
+        compare(client);
+        compare(FIRST_BADGE + client);
+    }
+}
