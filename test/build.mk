@@ -46,3 +46,12 @@ bench:
 .PHONY: bench-files
 bench-files: $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img
 	@:
+
+## 1: make profile shows every instruction.
+LISTING ?= 0
+
+## Show where the instructions of one benchmark go: make profile NAME=ipc_roundtrip_0
+.PHONY: profile
+profile:
+	@$(MAKE) --no-print-directory bench-files >&2
+	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py
