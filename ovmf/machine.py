@@ -370,19 +370,20 @@ class Machine:
             self.monitor("stop")
             registers = self.human_monitor("info registers").partition("\r\nFCW=")[0]
             found.append("Registers:\n" + registers.replace("\r", "").strip())
-            found.append("Backtrace:\n" + self._backtrace())
+            found.append("Backtrace:\n" + self.gdb("limen-bt", "limen-threads"))
         except (MachineError, OSError, subprocess.SubprocessError) as error:
             found.append(f"(no more: {error})")
         return found
 
-    def _backtrace(self):
+    def gdb(self, *commands):
+        """What gdb answers to some commands."""
         stub = self.directory.path / "gdb"
         self.human_monitor(f"gdbserver unix:{stub},server=on,wait=off")
-        gdb = subprocess.run(
-            ["gdb", "--batch", "--nx", "-ex", "set pagination off",
-             "-ex", "set architecture i386:x86-64", "-ex", f"target remote {stub}",
-             "-x", str(ROOT / "ovmf" / "gdb.py"), "-ex", "limen-bt", "-ex", "limen-threads",
-             str(self.settings.kernel)],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=30, check=False)
+        arguments = ["gdb", "--batch", "--nx", "-x", str(ROOT / "ovmf" / "gdb.py"),
+                     str(self.settings.kernel)]
+        for command in ("set pagination off", "set architecture i386:x86-64",
+                        f"target remote {stub}", *commands):
+            arguments += ["-ex", command]
+        gdb = subprocess.run(arguments, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=60, check=False)
         return gdb.stdout.decode(errors="replace").strip()
