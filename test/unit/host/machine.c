@@ -343,7 +343,8 @@ void arch_console_write(const char *text, size_t length)
 
 void arch_print_regs(const struct limen_regs *regs)
 {
-    (void)regs;
+    assert_ptr_equal(regs, host_cpu->current->arch.regs);
+    host.oopses++;
 }
 
 void arch_panic(const struct limen_regs *regs, const char *format, ...)
