@@ -80,6 +80,16 @@ void boot_memory_give(enum limen_memory_kind kind,
     }
 }
 
+bool boot_memory_knows(uint64_t start, uint64_t end)
+{
+    for (uint32_t i = 0; i < map.count; i++) {
+        const struct limen_memory_range *range = &map.ranges[i];
+        if (range->start < end && start < range->start + range->pages * LIMEN_PAGE_SIZE)
+            return true;
+    }
+    return false;
+}
+
 uint64_t boot_memory_total(void)
 {
     uint64_t pages = 0;

@@ -181,24 +181,30 @@ static void give_block(void *context, uint64_t start, unsigned order)
     };
 }
 
+/* The framebuffer, unless it lies in a range of the map: no memory is given twice. */
+static void give_framebuffer(struct birth *birth)
+{
+    const struct limen_boot_framebuffer *screen = &birth->boot->framebuffer;
+    uint64_t start = screen->address & ~(LIMEN_PAGE_SIZE - 1);
+    uint64_t bytes = (uint64_t)screen->stride * screen->height * sizeof(uint32_t);
+    uint64_t end = (screen->address + bytes + LIMEN_PAGE_SIZE - 1) & ~(LIMEN_PAGE_SIZE - 1);
+
+    if (!screen->address || boot_memory_knows(start, end))
+        return;
+    while (start < end) {
+        unsigned order = boot_block_order(start, end);
+        give_block(birth, start, order);
+        start += 1ull << order;
+    }
+}
+
 /* All that is left: memory, then what the firmware's tables and the framebuffer occupy. */
 static void give_memory(struct birth *birth)
 {
-    const struct limen_boot_framebuffer *screen = &birth->boot->framebuffer;
-
     boot_memory_give(LIMEN_MEMORY_FREE, give_block, birth);
     birth->device = true;
     boot_memory_give(LIMEN_MEMORY_DEVICE, give_block, birth);
-    if (screen->address) {
-        uint64_t start = screen->address & ~(LIMEN_PAGE_SIZE - 1);
-        uint64_t bytes = (uint64_t)screen->stride * screen->height * sizeof(uint32_t);
-        uint64_t end = (screen->address + bytes + LIMEN_PAGE_SIZE - 1) & ~(LIMEN_PAGE_SIZE - 1);
-        while (start < end) {
-            unsigned order = boot_block_order(start, end);
-            give_block(birth, start, order);
-            start += 1ull << order;
-        }
-    }
+    give_framebuffer(birth);
     if (birth->lost)
         kernel_log("memory: %lu KiB in small pieces are not used\n", birth->lost / 1024);
 }
