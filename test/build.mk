@@ -5,6 +5,8 @@
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS)
 
+include test/boot/build.mk
+
 ## A regular expression: make test runs only the tests whose names match.
 ONLY ?=
 
