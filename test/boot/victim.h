@@ -63,8 +63,9 @@ void resume_victim_with(const struct victim *victim, const struct limen_regs *re
 /* Code of one instruction or a few, in snippets.S. */
 #define SNIPPETS(X)                                                                                \
     X(nop_ud2)                                                                                     \
-    X(ud2) X(int3) X(int_3) X(int_4) X(int_80) X(div) X(icebp) X(hlt) X(cli) X(sti) X(in) X(out)   \
-        X(ins) X(outs) X(mov_from_cr0) X(mov_to_cr0) X(mov_to_cr3) X(mov_to_cr4) X(mov_to_cr8)     \
+    X(ud2)                                                                                         \
+    X(int3) X(int_3) X(int_4) X(int_80) X(div) X(icebp) X(hlt) X(cli) X(sti) X(in) X(out) X(ins)   \
+        X(outs) X(mov_from_cr0) X(mov_to_cr0) X(mov_to_cr3) X(mov_to_cr4) X(mov_to_cr8)            \
             X(mov_from_dr7) X(mov_to_dr7) X(lgdt) X(lidt) X(lldt) X(ltr) X(lmsw) X(clts) X(rdmsr)  \
                 X(wrmsr) X(invlpg) X(invd) X(wbinvd) X(swapgs) X(sysret) X(iret_to_ring_0)         \
                     X(rdpmc) X(xsetbv) X(far_return_to_ring_0) X(load_kernel_ss) X(load_kernel_ds) \
