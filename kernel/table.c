@@ -128,7 +128,9 @@ static enum limen_error take_back(struct invocation *call, bool (*step)(struct s
 
 enum limen_error table_invoke(struct invocation *call)
 {
-    if (!(call->slot->rights & LIMEN_RIGHT_WRITE))
+    bool reads = call->label == LIMEN_TABLE_INSPECT || call->label == LIMEN_TABLE_INFO;
+
+    if (!(call->slot->rights & (reads ? LIMEN_RIGHT_READ : LIMEN_RIGHT_WRITE)))
         return LIMEN_NO_RIGHT;
     switch (call->label) {
     case LIMEN_TABLE_COPY:

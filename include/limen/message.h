@@ -20,7 +20,7 @@
  * endpoint was ended by the bound notification, whose bits stand where the badge would.  A sender
  * cannot set it or the bits between. */
 #define LIMEN_TAG_NOTIFICATION (1ull << 11)
-#define LIMEN_TAG_SENDER_MASK  0xffffffff000007ffull
+#define LIMEN_TAG_SENDER_MASK  0xffffffff0000077full
 #define LIMEN_TAG_WORDS_MASK   0x7full
 #define LIMEN_TAG_CAPS_SHIFT   8
 #define LIMEN_TAG_CAPS_MASK    0x7ull

@@ -117,8 +117,7 @@ static void be_server(void *unused)
     receive();
     if (!talk.calling)
         return;
-    prepare(&talk.server, LIMEN_SYS_SEND, talk.reply, limen_tag(LABEL, talk.count, 0),
-            answer_word);
+    prepare(&talk.server, LIMEN_SYS_SEND, talk.reply, limen_tag(LABEL, talk.count, 0), answer_word);
     enter(&talk.server);
     expect_sent(&talk.server);
 }
@@ -283,8 +282,8 @@ TEST(call, rights_and_types_are_checked)
     };
     for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         struct message message = {0};
-        enum limen_error error = transfer(refused[i].number, refused[i].slot, refused[i].reply,
-                                          LIMEN_FOREVER, &message);
+        enum limen_error error =
+            transfer(refused[i].number, refused[i].slot, refused[i].reply, LIMEN_FOREVER, &message);
         if (error != refused[i].error)
             fail("row %u: error %u, want %u", i, error, refused[i].error);
     }
@@ -294,8 +293,13 @@ TEST(call, tags_are_checked)
 {
     uint32_t endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
     static const uint64_t wrong[] = {
-        LIMEN_WORDS_MAX + 1, LIMEN_TAG_WORDS_MASK,   5ull << LIMEN_TAG_CAPS_SHIFT,
-        LIMEN_TAG_NOTIFICATION, 1ull << 7, 1ull << 12, 1ull << 31,
+        LIMEN_WORDS_MAX + 1,
+        LIMEN_TAG_WORDS_MASK,
+        5ull << LIMEN_TAG_CAPS_SHIFT,
+        LIMEN_TAG_NOTIFICATION,
+        1ull << 7,
+        1ull << 12,
+        1ull << 31,
     };
     static const uint64_t numbers[] = {LIMEN_SYS_CALL, LIMEN_SYS_SEND};
 
@@ -366,9 +370,9 @@ TEST(call, nonblock_says_would_block)
                               numbers[i] == LIMEN_SYS_REPLY_WAIT ? reply : 0, LIMEN_FOREVER,
                               &message),
                      LIMEN_WOULD_BLOCK);
-    expect_error(transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, notification, 0, LIMEN_FOREVER,
-                          &message),
-                 LIMEN_WOULD_BLOCK);
+    expect_error(
+        transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, notification, 0, LIMEN_FOREVER, &message),
+        LIMEN_WOULD_BLOCK);
     /* Nobody is left in the queue behind. */
     expect_error(transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, endpoint, 0, LIMEN_FOREVER, &message),
                  LIMEN_WOULD_BLOCK);
@@ -381,8 +385,7 @@ TEST(call, nonblock_works_when_somebody_waits)
 
     talk.endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
     worker = spawn(HIGHER, receive_one, NULL);
-    expect_ok(transfer(LIMEN_SYS_SEND | LIMEN_NONBLOCK, talk.endpoint, 0, LIMEN_FOREVER,
-                       &message));
+    expect_ok(transfer(LIMEN_SYS_SEND | LIMEN_NONBLOCK, talk.endpoint, 0, LIMEN_FOREVER, &message));
     join(worker);
     expect_equal(received.words[0], 77);
 }
@@ -420,9 +423,9 @@ TEST(call, waiting_without_reply_object_turns_waiting_callers_away)
     talk.endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
     struct worker *one = spawn(HIGHER, call_once, NULL);
     struct worker *two = spawn(HIGHER, call_once, NULL);
-    expect_error(transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, talk.endpoint, 0, LIMEN_FOREVER,
-                          &message),
-                 LIMEN_WOULD_BLOCK);
+    expect_error(
+        transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, talk.endpoint, 0, LIMEN_FOREVER, &message),
+        LIMEN_WOULD_BLOCK);
     join(one);
     join(two);
     expect_error(call_fate, LIMEN_NO_CALLER);
@@ -480,9 +483,9 @@ TEST(call, reply_object_serves_one_receiver)
 
     talk.endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
     spawn(HIGHER, wait_with_reply, &reply);
-    expect_error(transfer(LIMEN_SYS_WAIT, make(LIMEN_TYPE_ENDPOINT, 0), reply, LIMEN_FOREVER,
-                          &message),
-                 LIMEN_BUSY);
+    expect_error(
+        transfer(LIMEN_SYS_WAIT, make(LIMEN_TYPE_ENDPOINT, 0), reply, LIMEN_FOREVER, &message),
+        LIMEN_BUSY);
 }
 
 /* An answer that was never asked for is dropped, and the wait goes on. */

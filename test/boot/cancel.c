@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waits that are ended from outside: by destroying what is waited for, or the thread, or by hand. */
+/* Waits that are ended from outside: by destroying what is waited for, or the thread, or by hand.
+ */
 #include "kit.h"
 
 /* What a thread waits for, and how its wait ended. */
@@ -15,12 +16,10 @@ struct waiter {
 static void wait_and_note(void *waiter)
 {
     struct waiter *self = waiter;
-    self->fate =
-        transfer(self->number, self->slot, self->reply, LIMEN_FOREVER, &self->message);
+    self->fate = transfer(self->number, self->slot, self->reply, LIMEN_FOREVER, &self->message);
 }
 
-static struct worker *waiting(struct waiter *waiter, uint64_t number, uint32_t slot,
-                              uint32_t reply)
+static struct worker *waiting(struct waiter *waiter, uint64_t number, uint32_t slot, uint32_t reply)
 {
     *waiter = (struct waiter){.number = number, .slot = slot, .reply = reply, .fate = UNTOUCHED};
     waiter->message.tag = number == LIMEN_SYS_WAIT ? 0 : limen_tag(1, 1, 0);
@@ -150,9 +149,9 @@ TEST(cancel, thread_dies_while_receiving)
     expect_ok(limen_delete(OWN_TABLE, worker->thread));
     expect_error(transfer(LIMEN_SYS_SEND | LIMEN_NONBLOCK, endpoint, 0, LIMEN_FOREVER, &message),
                  LIMEN_WOULD_BLOCK);
-    expect_error(transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, endpoint, reply, LIMEN_FOREVER,
-                          &message),
-                 LIMEN_WOULD_BLOCK);
+    expect_error(
+        transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, endpoint, reply, LIMEN_FOREVER, &message),
+        LIMEN_WOULD_BLOCK);
 }
 
 TEST(cancel, thread_dies_while_waiting_for_bits)
@@ -177,9 +176,9 @@ TEST(cancel, caller_dies_before_its_answer)
     expect_ok(limen_delete(OWN_TABLE, worker->thread));
     message.tag = 0;
     expect_error(transfer(LIMEN_SYS_SEND, reply, 0, LIMEN_FOREVER, &message), LIMEN_NO_CALLER);
-    expect_error(transfer(LIMEN_SYS_REPLY_WAIT | LIMEN_NONBLOCK, endpoint, reply, LIMEN_FOREVER,
-                          &message),
-                 LIMEN_WOULD_BLOCK);
+    expect_error(
+        transfer(LIMEN_SYS_REPLY_WAIT | LIMEN_NONBLOCK, endpoint, reply, LIMEN_FOREVER, &message),
+        LIMEN_WOULD_BLOCK);
 }
 
 /* -- by hand: suspended, and resumed -- */
@@ -214,9 +213,9 @@ TEST(cancel, suspend_ends_every_kind_of_wait)
     expect_error(transfer(LIMEN_SYS_SEND, reply, 0, LIMEN_FOREVER, &message), LIMEN_NO_CALLER);
 
     /* Nobody is left in any queue. */
-    expect_error(transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, endpoint, reply, LIMEN_FOREVER,
-                          &message),
-                 LIMEN_WOULD_BLOCK);
+    expect_error(
+        transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, endpoint, reply, LIMEN_FOREVER, &message),
+        LIMEN_WOULD_BLOCK);
     expect_error(transfer(LIMEN_SYS_SEND | LIMEN_NONBLOCK, endpoint, 0, LIMEN_FOREVER, &message),
                  LIMEN_WOULD_BLOCK);
 }

@@ -7,7 +7,8 @@
 
 static uint32_t endpoint, notification;
 
-/* The times below are the guest's own, and only ever compared one way: a late wake is no failure. */
+/* The times below are the guest's own, and only ever compared one way: a late wake is no failure.
+ */
 static void expect_timeout(uint64_t number, uint32_t slot, uint32_t reply)
 {
     uint64_t deadline = now() + MILLISECOND / 2;
@@ -38,8 +39,7 @@ TEST(deadline, in_the_past_ends_a_wait_at_once)
 
     notification = make(LIMEN_TYPE_NOTIFICATION, 0);
     for (unsigned i = 0; i < 3; i++)
-        expect_error(transfer(LIMEN_SYS_WAIT, notification, 0, past[i], &message),
-                     LIMEN_TIMED_OUT);
+        expect_error(transfer(LIMEN_SYS_WAIT, notification, 0, past[i], &message), LIMEN_TIMED_OUT);
 }
 
 /* What is ready is taken, however late it is. */
@@ -117,25 +117,39 @@ TEST(deadline, many_wake_in_order_and_none_early)
     }
 }
 
+/* A worker that can be started again, whether or not somebody joined it. */
+static struct worker *renewed(struct worker *worker)
+{
+    struct message message = {0};
+    expect_ok(limen_thread_suspend(worker->thread));
+    transfer(LIMEN_SYS_WAIT | LIMEN_NONBLOCK, worker->done, 0, LIMEN_FOREVER, &message);
+    return worker;
+}
+
 /* Deadlines that are cancelled from the middle leave the others as they were. */
+static bool cancel_a_third(struct worker *workers[], uint64_t margin)
+{
+    bool asleep = put_to_sleep(workers, margin);
+
+    for (unsigned i = 0; asleep && i < SLEEPERS; i += 3)
+        expect_ok(limen_thread_suspend(workers[i]->thread));
+    bool in_time = asleep && awake == 0;
+    for (unsigned i = 0; i < SLEEPERS; i++)
+        if (!asleep || i % 3 != 0)
+            join(workers[i]);
+    return in_time;
+}
+
 TEST(deadline, cancelled_ones_do_not_disturb_the_rest)
 {
     struct worker *workers[SLEEPERS];
     uint64_t margin = MILLISECOND;
-    bool in_time = false;
 
-    for (unsigned i = 0; i < SLEEPERS; i++)
-        workers[i] = new_worker(HIGHER);
-    while (!in_time) {
-        in_time = put_to_sleep(workers, margin);
-        for (unsigned i = 0; in_time && i < SLEEPERS; i += 3)
-            expect_ok(limen_thread_suspend(workers[i]->thread));
-        in_time = in_time && awake == 0;
+    do {
         for (unsigned i = 0; i < SLEEPERS; i++)
-            if (!in_time || i % 3 != 0)
-                join(workers[i]);
+            workers[i] = margin == MILLISECOND ? new_worker(HIGHER) : renewed(workers[i]);
         margin *= 2;
-    }
+    } while (!cancel_a_third(workers, margin));
     expect_equal(awake, SLEEPERS - (SLEEPERS + 2) / 3);
     for (unsigned i = 0; i < SLEEPERS; i++)
         for (unsigned j = 0; j < SLEEPERS; j++)

@@ -8,10 +8,10 @@
 
 #include <string.h>
 
-#define CLIENTS      3u
-#define CALLS        40u
-#define FIRST_BADGE  1000u
-#define RESULTS_MAX  (2 * CLIENTS * CALLS)
+#define CLIENTS     3u
+#define CALLS       40u
+#define FIRST_BADGE 1000u
+#define RESULTS_MAX (2 * CLIENTS * CALLS)
 
 /* What somebody saw when a system call came back, in the order in which it happened. */
 static struct result {

@@ -10,8 +10,10 @@
 #define CPUID_HYPERVISOR 0x40000000u
 #define TCG_SIGNATURE    0x54474354u /* "TCGT" */
 
-/* Where tests map what they make. */
-#define MAP_FIRST 0x0000100000000000ull
+/* Where tests map what they make.  Page tables stay where they were once needed, so large frames
+ * have addresses of their own. */
+#define MAP_FIRST   0x0000100000000000ull
+#define LARGE_FIRST 0x0000180000000000ull
 
 /* Message pages of the workers, one after another. */
 #define PAGES_FIRST 0x0000200000000000ull
@@ -19,7 +21,7 @@
 char reason[REASON_MAX];
 
 static uint32_t next_slot;
-static uint64_t next_address;
+static uint64_t next_address, next_large;
 static unsigned next_worker;
 static struct worker workers[WORKERS_MAX];
 static _Alignas(16) char stacks[WORKERS_MAX][WORKER_STACK_SIZE];
@@ -28,6 +30,7 @@ void kit_reset(void)
 {
     next_slot = FIRST_FREE;
     next_address = MAP_FIRST;
+    next_large = LARGE_FIRST;
     next_worker = 0;
     reason[0] = '\0';
 }
@@ -131,8 +134,10 @@ uint32_t minted(uint32_t slot, unsigned rights, uint64_t badge)
 uint64_t addresses(unsigned order)
 {
     uint64_t size = 1ull << order;
-    uint64_t address = (next_address + size - 1) & ~(size - 1);
-    next_address = address + size;
+    uint64_t *next = order < LIMEN_LARGE_PAGE_ORDER ? &next_address : &next_large;
+    uint64_t address = (*next + size - 1) & ~(size - 1);
+
+    *next = address + size;
     return address;
 }
 
@@ -249,6 +254,7 @@ void join(struct worker *worker)
 {
     struct message message = {0};
     expect_ok(transfer(LIMEN_SYS_WAIT, worker->done, 0, LIMEN_FOREVER, &message));
+    expect_ok(limen_thread_suspend(worker->thread)); /* it may not have come to that itself */
 }
 
 /* -- messages -- */

@@ -44,10 +44,10 @@ enum slot {
     RUNNER_MEMORY = RUNNER_FIRST,
     RUNNER_PAGE,
     RUNNER_REPLY,
-    FAULTS,   /* where faults go that no test expects */
-    FINISHED, /* signalled when the test has ended; bound to the runner */
-    NEVER,    /* a notification nobody signals */
-    ARENA,    /* untyped memory for the test */
+    FAULTS,     /* where faults go that no test expects */
+    FINISHED,   /* signalled when the test has ended; bound to the runner */
+    NEVER,      /* a notification nobody signals */
+    ARENA,      /* untyped memory for the test */
     FIRST_FREE, /* the test's own slots */
 };
 
@@ -83,8 +83,9 @@ void expect_error_at(const char *file, int line, const char *what, uint64_t actu
     ((condition) ? (void)0 : fail("%s:%d: not so: %s", __FILE__, __LINE__, #condition))
 #define expect_equal(actual, expected)                                                             \
     expect_equal_at(__FILE__, __LINE__, #actual, (uint64_t)(actual), (uint64_t)(expected))
-#define expect_error(actual, expected) expect_error_at(__FILE__, __LINE__, #actual, actual, expected)
-#define expect_ok(actual)              expect_error(actual, LIMEN_OK)
+#define expect_error(actual, expected)                                                             \
+    expect_error_at(__FILE__, __LINE__, #actual, actual, expected)
+#define expect_ok(actual) expect_error(actual, LIMEN_OK)
 
 /* -- objects -- */
 

@@ -10,12 +10,12 @@ static const struct field {
     const char *name;
     unsigned index;
 } fields[] = {
-    {"rdx", REGS_RDX / 8},       {"r10", REGS_R10 / 8}, {"r8", REGS_R8 / 8},
-    {"r9", REGS_R9 / 8},         {"r12", REGS_R12 / 8}, {"r13", REGS_R13 / 8},
-    {"r14", REGS_R14 / 8},       {"r15", REGS_R15 / 8}, {"rsi", REGS_RSI / 8},
-    {"rdi", REGS_RDI / 8},       {"rax", REGS_RAX / 8}, {"rbx", REGS_RBX / 8},
-    {"rbp", REGS_RBP / 8},       {"rcx", REGS_RCX / 8}, {"r11", REGS_R11 / 8},
-    {"origin", REGS_ORIGIN / 8}, {"error", REGS_ERROR / 8}, {"rip", REGS_RIP / 8},
+    {"rdx", REGS_RDX / 8},       {"r10", REGS_R10 / 8},       {"r8", REGS_R8 / 8},
+    {"r9", REGS_R9 / 8},         {"r12", REGS_R12 / 8},       {"r13", REGS_R13 / 8},
+    {"r14", REGS_R14 / 8},       {"r15", REGS_R15 / 8},       {"rsi", REGS_RSI / 8},
+    {"rdi", REGS_RDI / 8},       {"rax", REGS_RAX / 8},       {"rbx", REGS_RBX / 8},
+    {"rbp", REGS_RBP / 8},       {"rcx", REGS_RCX / 8},       {"r11", REGS_R11 / 8},
+    {"origin", REGS_ORIGIN / 8}, {"error", REGS_ERROR / 8},   {"rip", REGS_RIP / 8},
     {"cs", REGS_CS / 8},         {"rflags", REGS_RFLAGS / 8}, {"rsp", REGS_RSP / 8},
     {"ss", REGS_SS / 8},
 };

@@ -136,8 +136,8 @@ static void describe_fault(const uint64_t *words, uint32_t label)
 {
     const struct limen_regs *regs = (const void *)&words[LIMEN_FAULT_DETAIL_WORDS];
 
-    snprintf(reason, REASON_MAX, "fault %x: %lu, 0x%lx, 0x%lx at RIP 0x%lx, RSP 0x%lx", label, words[0],
-             words[1], words[2], regs->rip, regs->rsp);
+    snprintf(reason, REASON_MAX, "fault %x: %lu, 0x%lx, 0x%lx at RIP 0x%lx, RSP 0x%lx", label,
+             words[0], words[1], words[2], regs->rip, regs->rsp);
 }
 
 /* Serves the test until it ends, one way or another. */
@@ -149,8 +149,8 @@ static void wait_for_end(void)
     enum limen_error error = limen_receive(FAULTS, RUNNER_REPLY, NULL, deadline, &received);
 
     while (error == LIMEN_OK && limen_tag_label(received.tag) == RUNNER_SET_PRIORITY) {
-        uint64_t answer = limen_tag(
-            limen_thread_set_priority((uint32_t)words[0], (unsigned)words[1]), 0, 0);
+        uint64_t answer =
+            limen_tag(limen_thread_set_priority((uint32_t)words[0], (unsigned)words[1]), 0, 0);
         error = limen_receive(FAULTS, RUNNER_REPLY, &answer, deadline, &received);
     }
     if (error == LIMEN_TIMED_OUT)

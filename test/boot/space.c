@@ -204,8 +204,7 @@ TEST(space, place_and_frame_are_mapped_once)
     expect_ok(map(large, space, 2 * LARGE_SIZE, LIMEN_RIGHT_READ, 0));
     expect_error(map(frames + 1, space, 2 * LARGE_SIZE + 0x3000, LIMEN_RIGHT_READ, 0),
                  LIMEN_ALREADY_MAPPED);
-    expect_error(map(large + 1, space, 2 * LARGE_SIZE, LIMEN_RIGHT_READ, 0),
-                 LIMEN_ALREADY_MAPPED);
+    expect_error(map(large + 1, space, 2 * LARGE_SIZE, LIMEN_RIGHT_READ, 0), LIMEN_ALREADY_MAPPED);
     expect_equal(space_info(space).mapped, LARGE_SIZE + LIMEN_PAGE_SIZE);
     /* Free again, free for another. */
     expect_ok(limen_unmap(frames));
@@ -283,8 +282,7 @@ TEST(space, donate_refuses_what_cannot_hold_tables)
 TEST(space, takes_16_donations)
 {
     uint32_t space = make(LIMEN_TYPE_SPACE, LIMEN_SPACE_ORDER_MIN);
-    uint32_t memory =
-        make_many(LIMEN_TYPE_UNTYPED, LIMEN_PAGE_ORDER, LIMEN_SPACE_DONATIONS + 1);
+    uint32_t memory = make_many(LIMEN_TYPE_UNTYPED, LIMEN_PAGE_ORDER, LIMEN_SPACE_DONATIONS + 1);
 
     for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS; i++)
         expect_ok(limen_space_donate(space, memory + i));
@@ -381,8 +379,8 @@ TEST(space, device_frames_may_be_uncached)
             continue;
         uint32_t frame = slots(1);
         uint64_t address = addresses(LIMEN_PAGE_ORDER);
-        expect_ok(limen_retype(LIMEN_INIT_UNTYPED + i, LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, frame,
-                               1));
+        expect_ok(
+            limen_retype(LIMEN_INIT_UNTYPED + i, LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, frame, 1));
         expect_ok(map(frame, OWN_SPACE, address, LIMEN_RIGHT_READ, LIMEN_CACHE_NONE));
         (void)*(volatile uint32_t *)address;
         expect_ok(limen_delete(OWN_TABLE, frame));

@@ -38,8 +38,10 @@ TEST(table, mint_is_for_endpoints_and_notifications)
         enum limen_type type;
         unsigned order;
     } others[] = {
-        {LIMEN_TYPE_TABLE, LIMEN_TABLE_ORDER_MIN}, {LIMEN_TYPE_THREAD, 0},
-        {LIMEN_TYPE_SPACE, LIMEN_SPACE_ORDER_MIN}, {LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER},
+        {LIMEN_TYPE_TABLE, LIMEN_TABLE_ORDER_MIN},
+        {LIMEN_TYPE_THREAD, 0},
+        {LIMEN_TYPE_SPACE, LIMEN_SPACE_ORDER_MIN},
+        {LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER},
         {LIMEN_TYPE_REPLY, 0},
     };
     uint32_t to = slots(1);
@@ -64,8 +66,7 @@ TEST(table, copies_between_tables)
     expect_equal(inspect(back).type, LIMEN_TYPE_ENDPOINT);
     expect_equal(inspect(back).rights, LIMEN_RIGHT_READ);
     expect_ok(limen_move(OWN_TABLE, back + 1, table, 3));
-    expect_error(limen_copy(OWN_TABLE, slots(1), table, 3, LIMEN_RIGHTS_ALL),
-                 LIMEN_BAD_CAPABILITY);
+    expect_error(limen_copy(OWN_TABLE, slots(1), table, 3, LIMEN_RIGHTS_ALL), LIMEN_BAD_CAPABILITY);
 }
 
 /* COPY, MINT and MOVE check their arguments alike. */
@@ -255,10 +256,14 @@ TEST(table, object_dies_with_its_last_capability)
         enum limen_type type;
         unsigned order;
     } types[] = {
-        {LIMEN_TYPE_TABLE, LIMEN_TABLE_ORDER_MIN}, {LIMEN_TYPE_THREAD, 0},
-        {LIMEN_TYPE_SPACE, LIMEN_SPACE_ORDER_MIN}, {LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER},
-        {LIMEN_TYPE_REPLY, 0},                     {LIMEN_TYPE_ENDPOINT, 0},
-        {LIMEN_TYPE_NOTIFICATION, 0},              {LIMEN_TYPE_UNTYPED, 12},
+        {LIMEN_TYPE_TABLE, LIMEN_TABLE_ORDER_MIN},
+        {LIMEN_TYPE_THREAD, 0},
+        {LIMEN_TYPE_SPACE, LIMEN_SPACE_ORDER_MIN},
+        {LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER},
+        {LIMEN_TYPE_REPLY, 0},
+        {LIMEN_TYPE_ENDPOINT, 0},
+        {LIMEN_TYPE_NOTIFICATION, 0},
+        {LIMEN_TYPE_UNTYPED, 12},
     };
     for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
         uint32_t row = slots(2);
@@ -366,8 +371,7 @@ TEST(table, calls_name_capabilities_by_32_bits)
     static const uint32_t missing[] = {0, NO_SLOT, 0xffffffff, 1u << LIMEN_INIT_TABLE_ORDER};
     for (unsigned i = 0; i < 4; i++) {
         target = missing[i];
-        expect_error(limen_syscall8(LIMEN_SYS_CALL, &target, &tag, 0, words),
-                     LIMEN_BAD_CAPABILITY);
+        expect_error(limen_syscall8(LIMEN_SYS_CALL, &target, &tag, 0, words), LIMEN_BAD_CAPABILITY);
     }
 }
 

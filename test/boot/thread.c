@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-#define FLAGS_SETTABLE                                                                             \
-    (FLAGS_STATUS | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_RF | FLAG_AC | FLAG_ID)
+#define FLAGS_SETTABLE (FLAGS_STATUS | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_RF | FLAG_AC | FLAG_ID)
 
 static void wait_for_ever(void *unused)
 {
@@ -100,14 +99,14 @@ TEST(thread, set_regs_wants_a_whole_frame_and_a_stopped_thread)
     struct limen_regs regs = {0};
     unsigned words;
 
-    expect_error(limen_transact(thread, limen_tag(LIMEN_THREAD_SET_REGS, LIMEN_REGS_WORDS - 1, 0),
-                                &words),
-                 LIMEN_BAD_ARGUMENT);
+    expect_error(
+        limen_transact(thread, limen_tag(LIMEN_THREAD_SET_REGS, LIMEN_REGS_WORDS - 1, 0), &words),
+        LIMEN_BAD_ARGUMENT);
     expect_error(limen_transact(thread, limen_tag(LIMEN_THREAD_SET_REGS, 8, 0), &words),
                  LIMEN_BAD_ARGUMENT);
-    expect_error(limen_transact(thread, limen_tag(LIMEN_THREAD_SET_REGS, LIMEN_WORDS_MAX + 1, 0),
-                                &words),
-                 LIMEN_BAD_ARGUMENT);
+    expect_error(
+        limen_transact(thread, limen_tag(LIMEN_THREAD_SET_REGS, LIMEN_WORDS_MAX + 1, 0), &words),
+        LIMEN_BAD_ARGUMENT);
     expect_error(limen_thread_set_regs(ready->thread, &regs), LIMEN_BUSY);
     expect_error(limen_thread_get_regs(ready->thread, &regs), LIMEN_BUSY);
 }
@@ -194,8 +193,8 @@ TEST(thread, configure_checks_each_capability)
         {space, table, copy_of(endpoint, LIMEN_RIGHT_READ), LIMEN_NO_RIGHT},
     };
     for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        enum limen_error error = limen_thread_configure(thread, refused[i].space, refused[i].table,
-                                                        refused[i].fault);
+        enum limen_error error =
+            limen_thread_configure(thread, refused[i].space, refused[i].table, refused[i].fault);
         if (error != refused[i].error)
             fail("row %u: error %u, want %u", i, error, refused[i].error);
         expect_error(limen_thread_resume(thread), LIMEN_NOT_CONFIGURED);
@@ -307,8 +306,8 @@ TEST(thread, bind_is_for_one_thread)
 TEST(thread, bases_are_in_the_lower_half)
 {
     uint32_t thread = make(LIMEN_TYPE_THREAD, 0);
-    static const uint64_t wrong[] = {LIMEN_USER_END, 1ull << 47, 1ull << 63,
-                                     0xffff800000000000ull, UINT64_MAX};
+    static const uint64_t wrong[] = {LIMEN_USER_END, 1ull << 47, 1ull << 63, 0xffff800000000000ull,
+                                     UINT64_MAX};
 
     expect_ok(limen_thread_set_bases(thread, 0, 0));
     expect_ok(limen_thread_set_bases(thread, LIMEN_USER_END - 1, LIMEN_USER_END - 1));

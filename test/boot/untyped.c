@@ -15,8 +15,7 @@ static uint64_t used(uint32_t untyped)
 static enum limen_error retype(uint32_t untyped, uint64_t type, uint64_t order, uint64_t table,
                                uint64_t first, uint64_t count)
 {
-    return invoke(untyped, LIMEN_UNTYPED_RETYPE,
-                  (uint64_t[8]){type, order, table, first, count});
+    return invoke(untyped, LIMEN_UNTYPED_RETYPE, (uint64_t[8]){type, order, table, first, count});
 }
 
 TEST(untyped, makes_every_type)
@@ -218,8 +217,7 @@ TEST(untyped, frames_are_clear_each_time)
 
     for (unsigned round = 0; round < 3; round++) {
         dirty_and_return(untyped, frame, addresses(LIMEN_PAGE_ORDER), LIMEN_PAGE_ORDER);
-        dirty_and_return(untyped, frame, addresses(LIMEN_LARGE_PAGE_ORDER),
-                         LIMEN_LARGE_PAGE_ORDER);
+        dirty_and_return(untyped, frame, addresses(LIMEN_LARGE_PAGE_ORDER), LIMEN_LARGE_PAGE_ORDER);
     }
 }
 
@@ -330,10 +328,13 @@ TEST(untyped, init_gets_memory_that_does_not_overlap)
         expect_equal(info.order, machine->untyped[i].order);
         expect_equal(info.device, machine->untyped[i].device);
         expect_equal(info.address & (size - 1), 0);
-        for (unsigned j = 0; j < i; j++)
-            expect(machine->untyped[j].address + (1ull << machine->untyped[j].order) <=
-                       info.address ||
-                   info.address + size <= machine->untyped[j].address);
+        for (unsigned j = 0; j < i; j++) {
+            const struct limen_init_untyped *other = &machine->untyped[j];
+            if (other->address + (1ull << other->order) > info.address &&
+                info.address + size > other->address)
+                fail("2^%u bytes at 0x%lx and 2^%u at 0x%lx overlap", other->order, other->address,
+                     info.order, info.address);
+        }
     }
     expect(memcmp((const void *)machine->archive, "070701", 6) == 0);
 }

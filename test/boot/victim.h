@@ -62,13 +62,16 @@ void resume_victim_with(const struct victim *victim, const struct limen_regs *re
 
 /* Code of one instruction or a few, in snippets.S. */
 #define SNIPPETS(X)                                                                                \
-    X(nop_ud2) X(ud2) X(int3) X(int_3) X(int_4) X(int_80) X(div) X(icebp) X(hlt) X(cli) X(sti)     \
-    X(in) X(out) X(ins) X(outs) X(mov_from_cr0) X(mov_to_cr0) X(mov_to_cr3) X(mov_to_cr4)          \
-    X(mov_to_cr8) X(mov_from_dr7) X(mov_to_dr7) X(lgdt) X(lidt) X(lldt) X(ltr) X(lmsw) X(clts)     \
-    X(rdmsr) X(wrmsr) X(invlpg) X(invd) X(wbinvd) X(swapgs) X(sysret) X(iret_to_ring_0) X(rdpmc)   \
-    X(xsetbv) X(far_return_to_ring_0) X(load_kernel_ss) X(load_kernel_ds) X(sgdt) X(sidt) X(sldt)  \
-    X(str) X(smsw) X(load) X(store) X(jump) X(push) X(x87_divide) X(sse_divide) X(misaligned)      \
-    X(syscall) X(syscall_nop) X(popf_all) X(spin) X(red_zone)
+    X(nop_ud2)                                                                                     \
+    X(ud2)                                                                                         \
+    X(int3) X(int_3) X(int_4) X(int_80) X(div) X(icebp) X(hlt) X(cli) X(sti) X(in) X(out) X(ins)   \
+        X(outs) X(mov_from_cr0) X(mov_to_cr0) X(mov_to_cr3) X(mov_to_cr4) X(mov_to_cr8)            \
+            X(mov_from_dr7) X(mov_to_dr7) X(lgdt) X(lidt) X(lldt) X(ltr) X(lmsw) X(clts) X(rdmsr)  \
+                X(wrmsr) X(invlpg) X(invd) X(wbinvd) X(swapgs) X(sysret) X(iret_to_ring_0)         \
+                    X(rdpmc) X(xsetbv) X(far_return_to_ring_0) X(load_kernel_ss) X(load_kernel_ds) \
+                        X(sgdt) X(sidt) X(sldt) X(str) X(smsw) X(load) X(store) X(jump) X(push)    \
+                            X(x87_divide) X(sse_divide) X(misaligned) X(syscall) X(syscall_nop)    \
+                                X(popf_all) X(spin) X(red_zone)
 #define SNIPPET_DECLARATION(name) extern const char snippet_##name[];
 SNIPPETS(SNIPPET_DECLARATION)
 #undef SNIPPET_DECLARATION
