@@ -42,9 +42,9 @@ def main():
     if not NAME.match(name) or len(name) >= C["LIMEN_NAME_MAX"]:
         refuse(f"{name} is no name for a server: want a lower-case letter, then letters, digits or "
                f"_, at most {C['LIMEN_NAME_MAX'] - 1} in all")
-    files = {SERVERS / name / "main.c": "main.c",
-             SERVERS / name / "build.mk": "build.mk",
-             ROOT / "include/limen/protocols" / f"{name}.toml": "protocol.toml"}
+    files = {SERVERS / name / "main.c": "main.c.in",
+             SERVERS / name / "build.mk": "build.mk.in",
+             ROOT / "include/limen/protocols" / f"{name}.toml": "protocol.toml.in"}
     for path in files:
         if path.exists():
             refuse(f"{path.relative_to(ROOT)} exists already")

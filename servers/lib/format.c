@@ -56,8 +56,8 @@ static void put_number(struct sink *sink, const struct conversion *c, const char
         text[--at] = digits[value % base];
     while (sizeof text - at < least)
         text[--at] = '0';
-    at -= sign_length;
-    memcpy(text + at, sign, sign_length);
+    for (size_t i = sign_length; i > 0; i--)
+        text[--at] = sign[i - 1];
     put_padded(sink, c, text + at, sizeof text - at);
 }
 
