@@ -43,7 +43,8 @@ static void check_frame(const struct limen_regs *regs)
     ASSERT(regs->cs == USER_CS && regs->ss == USER_SS);
     ASSERT((regs->rflags & (RFLAGS_IF | RFLAGS_IOPL)) == RFLAGS_IF);
     if (regs->error == (uint64_t)REGS_BY_SYSCALL) {
-        ASSERT(regs->rip < LIMEN_USER_END);
+        ASSERT(regs->rip <=
+               LIMEN_USER_END); /* after a SYSCALL in the last bytes that can be mapped */
         ASSERT(regs->rcx == regs->rip && regs->r11 == regs->rflags);
     }
 }
