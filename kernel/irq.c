@@ -8,7 +8,8 @@
 #include "list.h"
 #include "untyped.h"
 
-/* The line stays masked until the driver acknowledges. */
+/* A level-triggered line is masked until the driver acknowledges; one triggered by edge may come
+ * again before that, and then signals bits that are set already. */
 void kernel_irq(unsigned line)
 {
     struct irq *irq = line < IRQ_LINES ? this_cpu->irqs[line] : NULL;

@@ -61,7 +61,6 @@ static const char *read_madt(const uint8_t *madt, size_t size, struct acpi_inter
     if (size < MADT_FIXED_SIZE)
         return "the MADT is shorter than its fixed part";
     out->local_apic = field(madt, HEADER_SIZE, 4);
-    out->io_apic_count = 0;
     for (size_t at = MADT_FIXED_SIZE; at < size;) {
         const uint8_t *entry = madt + at;
         size_t length = size - at >= 2 ? entry[1] : 0;

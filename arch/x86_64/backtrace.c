@@ -13,11 +13,6 @@ struct walk {
     uint64_t frame; /* the next frame-pointer record: {caller's RBP, return address} */
 };
 
-bool is_kernel_text(uint64_t address)
-{
-    return address >= (uint64_t)kernel_text && address < (uint64_t)kernel_text_end;
-}
-
 static void print_entry(const char *mark, uint64_t address)
 {
     print("    %s", mark);
@@ -41,7 +36,7 @@ static bool enter_frame(const struct limen_regs *regs, struct walk *walk)
 static bool print_stack(struct walk *walk)
 {
     struct stack stack;
-    if (!stack_find(walk->rsp, &stack)) {
+    if (!stack_find(walk->rsp - 1, &stack)) { /* an empty stack's pointer is just above it */
         print("  RSP %lx is on no stack of the kernel's\n", walk->rsp);
         return false;
     }

@@ -7,7 +7,6 @@
 #define ARCH_CONTRACT_H
 
 #include "layout.h"
-#include "string.h"
 #include <limen/boot.h>
 #include <limen/regs.h>
 #include <stddef.h>
