@@ -4,7 +4,7 @@
 # What must be built before tests can run.
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) $(BUILD)/test/fuzz/efi_seeds
-include test/unit/kernel.mk test/unit/servers.mk
+include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk
 
 ## A regular expression: make test runs only the tests whose names match.
 ONLY ?=
