@@ -34,6 +34,7 @@ EFI_HOST_CFLAGS := -std=c17 -g -O1 -Iinclude $(EFI_HEADERS) $(WARNINGS) \
 EFI_UNIT_PROGRAMS := $(EFI_UNIT_TESTS:%=$(BUILD)/test/unit/efi_%)
 EFI_HOST_SOURCES := $(EFI_PORTABLE:%=efi/%.c)
 
+## Run the unit tests of the loader only.
 .PHONY: unit-efi
 unit-efi: $(EFI_UNIT_PROGRAMS)
 	@status=0; for program in $^; do $$program || status=1; done; exit $$status
@@ -43,13 +44,13 @@ $(EFI_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c $(EFI_HOST_SOURCES) $(
 	@mkdir -p $(@D)
 	$(CC) $(EFI_HOST_CFLAGS) -o $@ $< $(EFI_HOST_SOURCES) -lcmocka
 
-# -- fuzzers: make fuzz-efi FUZZ_SECONDS=600 runs each for that long --
+# -- fuzzers --
 
-FUZZ_SECONDS ?= 10
 EFI_FUZZERS := elf cpio fw_cfg space
 EFI_FUZZ_PROGRAMS := $(EFI_FUZZERS:%=$(BUILD)/test/fuzz/efi_%)
 EFI_FUZZ_CORPUS := $(BUILD)/test/fuzz/corpus
 
+## Fuzz the loader's parsers and its table builder.
 .PHONY: fuzz-efi
 fuzz-efi: $(EFI_FUZZ_PROGRAMS) $(BUILD)/test/fuzz/efi_seeds
 	@mkdir -p $(EFI_FUZZERS:%=$(EFI_FUZZ_CORPUS)/%)

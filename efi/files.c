@@ -6,9 +6,7 @@
 
 #define VOLUME_FOLDER "\\limen\\"
 #define FW_CFG_FOLDER "opt/limen/"
-#define FW_CFG_HOLD   FW_CFG_FOLDER "hold"
 #define FILE_SIZE_MAX (1ull << 30)
-#define HOLD_POLL_US  1000u
 
 static void join(char *to, size_t size, const char *folder, const char *name)
 {
@@ -18,24 +16,6 @@ static void join(char *to, size_t size, const char *folder, const char *name)
     for (const char *c = name; *c != '\0' && length + 1 < size; c++)
         to[length++] = *c;
     to[length] = '\0';
-}
-
-/* A machine whose state is saved here, once the firmware has come this far, goes on when it is
- * restored without this file, and reads what the restored machine is given (docs/boot.md). */
-static bool read_directory(struct loader *loader)
-{
-    struct fw_cfg_file hold;
-    bool said = false;
-    for (;;) {
-        if (!fw_cfg_read(FW_CFG_DIRECTORY, loader->fw_cfg, FW_CFG_DIRECTORY_BYTES))
-            return false;
-        if (!fw_cfg_find(loader->fw_cfg, FW_CFG_DIRECTORY_BYTES, FW_CFG_HOLD, &hold))
-            return true;
-        if (!said)
-            say(loader, "Limen: holding until %s is gone", FW_CFG_HOLD);
-        said = true;
-        loader->services->Stall(HOLD_POLL_US);
-    }
 }
 
 EFI_STATUS files_open(struct loader *loader)
@@ -58,7 +38,7 @@ EFI_STATUS files_open(struct loader *loader)
     loader->fw_cfg = reserve(loader, FW_CFG_DIRECTORY_BYTES / PAGE_SIZE, LIMEN_MEMORY_FREE, false);
     if (loader->fw_cfg == NULL)
         return fail(loader, EFI_OUT_OF_RESOURCES, "the machine has too little memory");
-    if (!read_directory(loader))
+    if (!fw_cfg_read(FW_CFG_DIRECTORY, loader->fw_cfg, FW_CFG_DIRECTORY_BYTES))
         return fail(loader, EFI_DEVICE_ERROR, "QEMU's fw_cfg device reports an error");
     return EFI_SUCCESS;
 }

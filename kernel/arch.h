@@ -89,7 +89,9 @@ void arch_unmap(struct arch_space *space, uint64_t address, unsigned order);
 void arch_space_clear(struct arch_space *space); /* forgets every user mapping and table */
 
 /* Interrupt lines (numbers as in LIMEN_IRQ_CONTROL_ISSUE).  Attach routes the line to this
- * processor, masked.  A delivered interrupt is masked again before kernel_irq() is called. */
+ * processor, masked.  A level-triggered line is masked again before kernel_irq() is called; one
+ * triggered by edge stays open, for an edge that comes while it is masked is lost
+ * (docs/hazards/edge-interrupts.md), so kernel_irq() can come again before the driver is done. */
 unsigned arch_irq_count(void);
 enum limen_error arch_irq_attach(unsigned line, enum limen_irq_mode mode);
 void arch_irq_detach(unsigned line);
@@ -129,6 +131,10 @@ struct limen_regs *kernel_main(const struct limen_boot *boot);
 /* Pages of cleared memory before the objects exist; panics when there are none.  Physical-map
  * address. */
 void *kernel_boot_alloc(size_t pages);
+
+/* Says that the processor's side has this device to itself: ring 3 will not be given its pages.
+ * Before the objects exist, as kernel_boot_alloc. */
+void kernel_boot_keep(uint64_t physical, size_t size);
 
 /* A page for the space's tables, cleared, or NULL. */
 void *kernel_take_table(struct arch_space *space);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot_memory.h"
 
+/* The kind of what is kept from ring 3: no kind the loader knows. */
+#define KEPT 0u
+
 /* The loader's map, copied; read and written only until init runs. */
 static struct {
     uint32_t count;
@@ -55,6 +58,39 @@ void *kernel_boot_alloc(size_t pages)
     return boot_memory_take(pages, LIMEN_PAGE_ORDER);
 }
 
+/* Splits `range` so that a new range begins at `start`, which lies inside it. */
+static void split(uint32_t index, uint64_t start)
+{
+    struct limen_memory_range *range = &map.ranges[index];
+
+    if (map.count == LIMEN_BOOT_RANGES_MAX)
+        panic("the memory map has more than %u ranges", LIMEN_BOOT_RANGES_MAX);
+    memmove(range + 1, range, (map.count - index) * sizeof(*range));
+    map.count++;
+    range[0].pages = (start - range->start) / LIMEN_PAGE_SIZE;
+    range[1].pages -= range[0].pages;
+    range[1].start = start;
+}
+
+void kernel_boot_keep(uint64_t physical, size_t size)
+{
+    uint64_t start = physical & ~(LIMEN_PAGE_SIZE - 1);
+    uint64_t end = (physical + size + LIMEN_PAGE_SIZE - 1) & ~(LIMEN_PAGE_SIZE - 1);
+
+    for (uint32_t i = 0; i < map.count; i++) {
+        uint64_t range_start = map.ranges[i].start;
+        uint64_t range_end = range_start + map.ranges[i].pages * LIMEN_PAGE_SIZE;
+        if (range_end <= start || end <= range_start)
+            continue;
+        if (range_start < start)
+            split(i, start); /* the part that is kept is the next one looked at */
+        else if (end < range_end)
+            split(i, end);
+        if (range_start >= start)
+            map.ranges[i].kind = KEPT;
+    }
+}
+
 unsigned boot_block_order(uint64_t start, uint64_t end)
 {
     unsigned by_size = 63 - (unsigned)__builtin_clzll(end - start);
@@ -80,21 +116,11 @@ void boot_memory_give(enum limen_memory_kind kind,
     }
 }
 
-bool boot_memory_knows(uint64_t start, uint64_t end)
-{
-    for (uint32_t i = 0; i < map.count; i++) {
-        const struct limen_memory_range *range = &map.ranges[i];
-        if (range->start < end && start < range->start + range->pages * LIMEN_PAGE_SIZE)
-            return true;
-    }
-    return false;
-}
-
 uint64_t boot_memory_total(void)
 {
     uint64_t pages = 0;
     for (uint32_t i = 0; i < map.count; i++)
-        if (map.ranges[i].kind != LIMEN_MEMORY_DEVICE)
+        if (map.ranges[i].kind != LIMEN_MEMORY_DEVICE && map.ranges[i].kind != KEPT)
             pages += map.ranges[i].pages;
     return pages * LIMEN_PAGE_SIZE;
 }

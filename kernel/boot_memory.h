@@ -22,9 +22,6 @@ unsigned boot_block_order(uint64_t start, uint64_t end);
 void boot_memory_give(enum limen_memory_kind kind,
                       void (*give)(void *context, uint64_t start, unsigned order), void *context);
 
-/* Whether the map has a range, of whatever kind, with a part of [start, end). */
-bool boot_memory_knows(uint64_t start, uint64_t end);
-
 /* Bytes of ordinary memory, whoever has it. */
 uint64_t boot_memory_total(void);
 

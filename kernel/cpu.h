@@ -22,6 +22,7 @@ struct cpu {
     uint64_t counters[LIMEN_COUNTER_COUNT];
     bool waking; /* kernel_timer() is at work */
     bool fast_path;
+    struct slot *init_table; /* for debuggers: every object of the machine is found from it */
     struct thread idle;
 };
 

@@ -8,7 +8,8 @@
 #include "list.h"
 #include "untyped.h"
 
-/* The line stays masked until the driver acknowledges. */
+/* A level-triggered line is masked until the driver acknowledges; one triggered by edge may come
+ * again before that, and then signals bits that are set already. */
 void kernel_irq(unsigned line)
 {
     struct irq *irq = line < IRQ_LINES ? this_cpu->irqs[line] : NULL;
@@ -49,8 +50,9 @@ static enum limen_error issue(struct invocation *call)
         invoke_argument(call, call->word[2], LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &untyped);
     if (error)
         return error;
-    if (untyped->device)
-        return LIMEN_WRONG_TYPE;
+    error = untyped_check(untyped, LIMEN_TYPE_IRQ);
+    if (error)
+        return error;
     struct slot *place;
     error = invoke_place(call, call->word[3], &place);
     if (error)

@@ -181,30 +181,12 @@ static void give_block(void *context, uint64_t start, unsigned order)
     };
 }
 
-/* The framebuffer, unless it lies in a range of the map: no memory is given twice. */
-static void give_framebuffer(struct birth *birth)
-{
-    const struct limen_boot_framebuffer *screen = &birth->boot->framebuffer;
-    uint64_t start = screen->address & ~(LIMEN_PAGE_SIZE - 1);
-    uint64_t bytes = (uint64_t)screen->stride * screen->height * sizeof(uint32_t);
-    uint64_t end = (screen->address + bytes + LIMEN_PAGE_SIZE - 1) & ~(LIMEN_PAGE_SIZE - 1);
-
-    if (!screen->address || boot_memory_knows(start, end))
-        return;
-    while (start < end) {
-        unsigned order = boot_block_order(start, end);
-        give_block(birth, start, order);
-        start += 1ull << order;
-    }
-}
-
-/* All that is left: memory, then what the firmware's tables and the framebuffer occupy. */
+/* All that is left: memory, then the devices that the kernel has no use for. */
 static void give_memory(struct birth *birth)
 {
     boot_memory_give(LIMEN_MEMORY_FREE, give_block, birth);
     birth->device = true;
     boot_memory_give(LIMEN_MEMORY_DEVICE, give_block, birth);
-    give_framebuffer(birth);
     if (birth->lost)
         kernel_log("memory: %lu KiB in small pieces are not used\n", birth->lost / 1024);
 }
@@ -225,6 +207,7 @@ struct limen_regs *kernel_main(const struct limen_boot *boot)
     kernel_log("memory: %lu MiB\n", boot_memory_total() >> 20);
 
     make_init(&birth);
+    boot_cpu.init_table = birth.table;
     make_info(&birth);
     map_image(&birth);
     make_clock(&birth);

@@ -4,7 +4,7 @@
  *
  * A dead object whose taking apart needs more than one step must keep its memory until the last of
  * them, so the tree node of its last capability moves into the object itself (its grave), and the
- * object joins the processor's list of the dying.  Every deletion first works that list off; an
+ * object joins the processor's list of the dying.  Every deletion works that list off; an
  * interrupted one is thus finished by whoever needs the memory next.
  */
 #include "slot.h"
@@ -205,9 +205,7 @@ static bool reap(const struct slot *grave)
     }
 }
 
-/* One step of work on the dying; false when there is none that this thread can do.  It cannot take
- * its own stack away: a thread that deleted itself is left to the next deletion. */
-static bool reap_step(void)
+bool slot_reap_step(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
     struct slot **link = &cpu->dying;
@@ -216,7 +214,7 @@ static bool reap_step(void)
         link = &(*link)->header.dying_next;
     struct slot *grave = *link;
     if (!grave)
-        return false;
+        return true;
     if (reap(grave)) {
         /* reap() may have buried another object in front of this one. */
         for (link = &cpu->dying; *link != grave; link = &(*link)->header.dying_next)
@@ -225,7 +223,7 @@ static bool reap_step(void)
         unlink_node(grave);
         slot_clear(grave);
     }
-    return true;
+    return false;
 }
 
 /* What depends on the capability lets go of it.  False when that takes more steps. */
@@ -258,6 +256,9 @@ bool slot_drop_step(struct slot *slot)
     if (slot->holder == HOLDER_GRAVE)
         return false;
     if (slot->child) {
+        /* What is lifted from untyped memory still lies in it: until the capability is gone, that
+         * it has no children does not mean that its memory is free. */
+        slot->doomed = slot->type == LIMEN_TYPE_UNTYPED;
         lift_first_child(slot);
         return false;
     }
@@ -283,23 +284,13 @@ bool slot_drop_step(struct slot *slot)
     return true;
 }
 
-bool slot_delete_step(struct slot *slot)
-{
-    if (reap_step())
-        return false;
-    bool finished = slot_drop_step(slot);
-    return finished && !this_cpu->dying;
-}
-
 bool slot_revoke_step(struct slot *slot)
 {
-    if (reap_step())
-        return false;
     struct slot *child = slot->child;
     if (!child)
         return true;
-    if (child->child)
-        lift_first_child(child);
+    if (child->holder == HOLDER_GRAVE)
+        slot_reap_step();
     else
         slot_drop_step(child);
     return false;

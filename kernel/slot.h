@@ -34,9 +34,9 @@ struct slot {
     uint64_t order : 6;  /* of an untyped, frame, table or space */
     uint64_t holder : 4; /* enum holder, a property of the place */
     uint64_t device : 1; /* untyped, frame: not ordinary memory */
-    uint64_t unused : 1;
-    uint64_t page : 36; /* frame: number of the virtual page where mapped */
-    void *object;       /* physical-map address; for ports the range, for a frame its memory */
+    uint64_t doomed : 1; /* untyped: its deletion has begun, so nothing is made of it */
+    uint64_t page : 36;  /* frame: number of the virtual page where mapped */
+    void *object;        /* physical-map address; for ports the range, for a frame its memory */
     struct slot *child;
     struct slot *next;
     struct slot *prev;
@@ -90,10 +90,15 @@ void slot_move(struct slot *to, struct slot *from);
  * caller opens a window between steps and afterwards finds the slot anew, for it may be gone.  It
  * also stops when the current thread itself was among what was deleted.
  */
-bool slot_delete_step(struct slot *slot);
+
+/* Takes one capability away. */
+bool slot_drop_step(struct slot *slot);
+
+/* Takes away what is derived from it. */
 bool slot_revoke_step(struct slot *slot);
 
-/* The same as slot_delete_step for a slot inside an object that is itself being taken apart. */
-bool slot_drop_step(struct slot *slot);
+/* Takes dead objects apart, whoever's deletion they died of.  A thread cannot take away its own
+ * stack: one that deleted itself is left to the next deletion. */
+bool slot_reap_step(void);
 
 #endif

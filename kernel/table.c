@@ -98,18 +98,29 @@ static enum limen_error inspect(struct invocation *call)
 }
 
 /* Deletes or revokes in steps.  Between two steps everything may change, the invoked capability
- * included, so each begins by finding the slot again; work already done stays done. */
+ * included, so each begins by finding the slot again; work already done stays done.  Once the
+ * capability is gone its slot may be filled again at any time, and only the dead are left to do. */
 static enum limen_error take_back(struct invocation *call, bool (*step)(struct slot *))
 {
     uint64_t index = call->word[0];
+    bool taken = false;
+
     for (;;) {
-        struct slot *table = table_lookup(call->self, call->index);
-        if (!table || table->type != LIMEN_TYPE_TABLE)
-            return LIMEN_BAD_CAPABILITY;
-        struct slot *slot = table_entry(table, index);
-        if (!slot)
-            return LIMEN_OUT_OF_RANGE;
-        if (step(slot) || call->self->state != LIMEN_THREAD_READY)
+        if (taken) {
+            if (slot_reap_step())
+                return LIMEN_OK;
+        } else {
+            struct slot *table, *slot;
+            enum limen_error error =
+                invoke_argument(call, call->index, LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, &table);
+            if (error)
+                return error;
+            slot = table_entry(table, index);
+            if (!slot)
+                return LIMEN_OUT_OF_RANGE;
+            taken = step(slot);
+        }
+        if (call->self->state != LIMEN_THREAD_READY)
             return LIMEN_OK;
         arch_window();
     }
@@ -129,7 +140,7 @@ enum limen_error table_invoke(struct invocation *call)
     case LIMEN_TABLE_MOVE:
         return move(call);
     case LIMEN_TABLE_DELETE:
-        return take_back(call, slot_delete_step);
+        return take_back(call, slot_drop_step);
     case LIMEN_TABLE_REVOKE:
         return take_back(call, slot_revoke_step);
     case LIMEN_TABLE_INSPECT:

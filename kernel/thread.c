@@ -248,8 +248,10 @@ static enum limen_error bind(const struct invocation *call, struct thread *threa
     release(&thread->notification_slot);
     hold(&thread->notification_slot, slot);
     thread->bound = slot ? slot->object : NULL;
-    if (thread->bound)
+    if (thread->bound) {
         thread->bound->bound = thread;
+        notification_signal(thread->bound, 0); /* bits that are set end a wait under way */
+    }
     return LIMEN_OK;
 }
 

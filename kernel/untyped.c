@@ -136,6 +136,15 @@ void untyped_reclaim(struct slot *untyped)
     }
 }
 
+/* Nothing the kernel relies on is made of memory that others may write: a device, the firmware. */
+enum limen_error untyped_check(const struct slot *untyped, enum limen_type type)
+{
+    bool any = type == LIMEN_TYPE_FRAME || type == LIMEN_TYPE_UNTYPED;
+    if (untyped->device && !any)
+        return LIMEN_WRONG_TYPE;
+    return untyped->doomed ? LIMEN_BUSY : LIMEN_OK;
+}
+
 /* Everything that can be refused is refused here, before anything is made. */
 static enum limen_error check(const struct invocation *call, const struct retype *want)
 {
@@ -148,13 +157,14 @@ static enum limen_error check(const struct invocation *call, const struct retype
         return LIMEN_BAD_ARGUMENT;
     if (want->count == 0 || want->count > LIMEN_RETYPE_COUNT_MAX)
         return LIMEN_OUT_OF_RANGE;
-    if (untyped->device && want->type != LIMEN_TYPE_FRAME && want->type != LIMEN_TYPE_UNTYPED)
-        return LIMEN_WRONG_TYPE;
+    enum limen_error error = untyped_check(untyped, want->type);
+    if (error)
+        return error;
     if (want->order > untyped->order ||
         untyped_place(used, want->order) + want->count * size > 1ull << untyped->order)
         return LIMEN_NO_MEMORY;
     for (uint64_t i = 0; i < want->count; i++) {
-        enum limen_error error = destination(call, want, i, &place);
+        error = destination(call, want, i, &place);
         if (error)
             return error;
     }
@@ -181,12 +191,15 @@ static bool clear_step(struct slot *untyped, uint64_t end)
 /* Makes the next object, or gets nearer to it.  Checks again what a window may have changed. */
 static enum limen_error make_step(struct invocation *call, struct retype *want)
 {
-    struct slot *untyped = table_lookup(call->self, call->index);
-    struct slot *place;
+    struct slot *untyped;
+    struct slot *place = NULL;
+    enum limen_error error =
+        invoke_argument(call, call->index, LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &untyped);
 
-    if (!untyped || untyped->type != LIMEN_TYPE_UNTYPED)
-        return LIMEN_BAD_CAPABILITY;
-    enum limen_error error = destination(call, want, want->made, &place);
+    if (!error)
+        error = untyped_check(untyped, want->type);
+    if (!error)
+        error = destination(call, want, want->made, &place);
     if (error)
         return error;
     untyped_reclaim(untyped);

@@ -12,7 +12,7 @@ from pathlib import Path
 import gdb
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVERS = ROOT / "build" / "servers"
+SERVERS = ("build/servers/*.elf", "build/test/boot/*.elf")
 PREFIXED = ROOT / "build" / "debug"
 BACKTRACE_MAX = 40
 TYPE, STATE = ("limen_type", "LIMEN_TYPE_"), ("limen_thread_state", "LIMEN_THREAD_")
@@ -58,14 +58,19 @@ def structures(kind, address, count=1):
     return [gdb.Value(data[i * one.sizeof:(i + 1) * one.sizeof], one) for i in range(count)]
 
 
-def structure(kind, address):
-    return structures(kind, int(address))[0]
+def address_of(pointer):
+    """A pointer's or a register's value; gdb takes the upper half of the addresses for negative."""
+    return int(pointer) % (1 << 64)
+
+
+def structure(kind, pointer):
+    return structures(kind, address_of(pointer))[0]
 
 
 def this_cpu():
     """This processor's block: SWAPGS exchanges the two bases on the way in and out."""
     in_ring_3 = int(gdb.parse_and_eval("$cs")) & 3 == 3
-    base = int(gdb.parse_and_eval("$k_gs_base" if in_ring_3 else "$gs_base"))
+    base = address_of(gdb.parse_and_eval("$k_gs_base" if in_ring_3 else "$gs_base"))
     if base >> 63 == 0:
         raise gdb.GdbError("the kernel has not set this processor up yet")
     return structure("cpu", base)
@@ -76,20 +81,21 @@ def text_of(words):
     return data.split(b"\0")[0].decode(errors="replace")
 
 
-def slots_of_table(address):
+def slots_of_table(pointer):
     """The slots of a capability table, entry 0, its header, included."""
-    return structures("slot", address, int(structure("slot", address)["header"]["slots"]))
+    count = int(structure("slot", pointer)["header"]["slots"])
+    return structures("slot", address_of(pointer), count)
 
 
 def all_capabilities():
     """Every capability, as the trees of derivation below init's table hold them."""
-    pending = [slot for slot in slots_of_table(int(this_cpu()["init_table"]))[1:]
+    pending = [slot for slot in slots_of_table(this_cpu()["init_table"])[1:]
                if int(slot["type"])]
     seen = set()
     while pending:
         slot = pending.pop()
         yield slot
-        for address in (int(slot["child"]), int(slot["next"])):
+        for address in (address_of(slot["child"]), address_of(slot["next"])):
             if address and address not in seen:
                 seen.add(address)
                 pending.append(structure("slot", address))
@@ -98,7 +104,7 @@ def all_capabilities():
 def all_threads():
     """(address, structure) of every thread."""
     thread = TYPES.index("thread")
-    found = {int(slot["object"]) for slot in all_capabilities() if int(slot["type"]) == thread}
+    found = {address_of(slot["object"]) for slot in all_capabilities() if int(slot["type"]) == thread}
     return [(address, structure("thread", address)) for address in sorted(found)]
 
 
@@ -110,15 +116,19 @@ def thread_named(name):
 
 
 def place(address):
-    """The function and line of an address."""
+    """The function and line of an address; for an inlined one, the function it is in too."""
     line = gdb.find_pc_line(address)
     block = gdb.block_for_pc(address)
-    while block and not block.function:
+    functions = []
+    while block:
+        if block.function:
+            functions.append(str(block.function))
         block = block.superblock
-    if block and line.symtab:
-        return f"{address:#x} {block.function} at {line.symtab.filename}:{line.line}"
+    if functions and line.symtab:
+        names = " in ".join(dict.fromkeys([functions[0], functions[-1]]))
+        return f"{address:#x} {names} at {line.symtab.filename}:{line.line}"
     name = gdb.execute(f"info symbol {address:#x}", to_string=True).split(" in section")[0]
-    return f"{address:#x} {'' if name.startswith('No symbol') else name}"
+    return f"{address:#x} {'?' if name.startswith('No symbol') else name.strip()}"
 
 
 def physical_address(cr3, address):
@@ -173,7 +183,7 @@ class Threads(gdb.Command):
         super().__init__("limen-threads", gdb.COMMAND_STATUS)
 
     def invoke(self, _argument, _from_tty):
-        current = int(this_cpu()["current"])
+        current = address_of(this_cpu()["current"])
         threads = all_threads()
         if current not in dict(threads):
             print("(the processor is idle)")
@@ -193,8 +203,8 @@ class Caps(gdb.Command):
 
     def invoke(self, argument, _from_tty):
         _, thread = thread_named(argument.strip())
-        table = int(thread["table"])
-        if not table:
+        table = thread["table"]
+        if not int(table):
             raise gdb.GdbError(f"{argument} has no capability table")
         for index, slot in enumerate(slots_of_table(table)[1:], 1):
             if int(slot["type"]):
@@ -208,7 +218,7 @@ def describe(slot):
     text = f"{kind:13} {rights}"
     if kind == "ports":
         return f"{text} {int(slot['first_port']):#x}-{int(slot['last_port']):#x}"
-    text += f" {int(slot['object']):#x}"
+    text += f" {address_of(slot['object']):#x}"
     if kind in ("endpoint", "notification"):
         text += f" badge {int(slot['badge']):#x}"
     if kind in ("untyped", "frame", "table", "space"):
@@ -235,7 +245,7 @@ class Backtrace(gdb.Command):
         _, thread = thread_named(argument.strip())
         if int(thread["resume"]):
             frame = structure("limen_regs", thread["resume"])
-            print(f"preempted in the kernel at {place(int(frame['rip']))}")
+            print(f"preempted in the kernel at {place(address_of(frame['rip']))}")
         for level, address in enumerate(user_backtrace(thread)):
             # A return address may be the start of the next line or function.
             print(f"#{level:<2} {place(address - 1 if level else address)}")
@@ -244,7 +254,7 @@ class Backtrace(gdb.Command):
 def load_server_symbols():
     """Each server's symbols; the linker gave each addresses of its own (servers/build.mk)."""
     PREFIXED.mkdir(parents=True, exist_ok=True)
-    for server in sorted(SERVERS.glob("*.elf")):
+    for server in sorted(file for pattern in SERVERS for file in ROOT.glob(pattern)):
         prefixed = PREFIXED / server.name
         subprocess.run(["llvm-objcopy", f"--prefix-symbols={server.stem}.", server, prefixed],
                        check=True)

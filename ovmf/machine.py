@@ -28,7 +28,13 @@ FIRMWARE = [
 # What the guest writes to isa-debug-exit at DEBUG_EXIT_PORT; QEMU exits with (value << 1) | 1.
 DEBUG_EXIT_PORT = 0xF4
 EXIT_STATUS_ZERO = 0x10
+EXIT_STATUS_127 = 0x7E  # QEMU's status has no room for the value that 127 would have
 EXIT_PANIC = 0x7F
+
+
+def status_of(value):
+    """The shell's status that a value written to the debug-exit device stands for."""
+    return 127 if value == EXIT_STATUS_127 else value - EXIT_STATUS_ZERO
 
 # The loader's last words, after which the serial port belongs to the kernel, and what it says when
 # it gives up (efi/).
@@ -351,7 +357,7 @@ class Machine:
             return self._outcome("panic")
         value = code >> 1
         if code & 1 and EXIT_STATUS_ZERO <= value < EXIT_PANIC:
-            return self._outcome("exit", value - EXIT_STATUS_ZERO)
+            return self._outcome("exit", status_of(value))
         self.errors.seek(0)
         return self._outcome("qemu", code, [self.errors.read().decode(errors="replace")])
 
@@ -364,19 +370,20 @@ class Machine:
             self.monitor("stop")
             registers = self.human_monitor("info registers").partition("\r\nFCW=")[0]
             found.append("Registers:\n" + registers.replace("\r", "").strip())
-            found.append("Backtrace:\n" + self._backtrace())
+            found.append("Backtrace:\n" + self.gdb("limen-bt", "limen-threads"))
         except (MachineError, OSError, subprocess.SubprocessError) as error:
             found.append(f"(no more: {error})")
         return found
 
-    def _backtrace(self):
+    def gdb(self, *commands):
+        """What gdb answers to some commands."""
         stub = self.directory.path / "gdb"
         self.human_monitor(f"gdbserver unix:{stub},server=on,wait=off")
-        gdb = subprocess.run(
-            ["gdb", "--batch", "--nx", "-ex", "set pagination off",
-             "-ex", "set architecture i386:x86-64", "-ex", f"target remote {stub}",
-             "-x", str(ROOT / "ovmf" / "gdb.py"), "-ex", "limen-bt", "-ex", "limen-threads",
-             str(self.settings.kernel)],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=30, check=False)
+        arguments = ["gdb", "--batch", "--nx", "-x", str(ROOT / "ovmf" / "gdb.py"),
+                     str(self.settings.kernel)]
+        for command in ("set pagination off", "set architecture i386:x86-64",
+                        f"target remote {stub}", *commands):
+            arguments += ["-ex", command]
+        gdb = subprocess.run(arguments, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=60, check=False)
         return gdb.stdout.decode(errors="replace").strip()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from machine import (BUILD, EXIT_PANIC, EXIT_STATUS_ZERO, GDB_SOCKET, LOADER_FAREWELL, ROOT, Machine,
-                     MachineError, RunDirectory, Settings, qemu_arguments)
+                     MachineError, RunDirectory, Settings, qemu_arguments, status_of)
 from parked import parked
 
 DEFAULT_TIMEOUT = 120
@@ -58,7 +58,7 @@ def talk(settings):
         print("limen: the kernel panicked; its report stands above.", file=sys.stderr)
         return 1
     if code & 1 and code >> 1 >= EXIT_STATUS_ZERO:
-        return (code >> 1) - EXIT_STATUS_ZERO
+        return status_of(code >> 1)
     return code
 
 

@@ -15,7 +15,7 @@ SERVER_CFLAGS := --target=x86_64-unknown-none-elf -std=c17 -O2 -g -ffreestanding
                  -ffile-prefix-map=$(CURDIR)/= \
                  -Iservers/lib/include -Iinclude -I$(BUILD)/include
 # Each segment has pages and rights of its own; init refuses what is both writable and executable.
-SERVER_LDFLAGS := -static --image-base=0x400000 --gc-sections --build-id=none --fatal-warnings \
+SERVER_LDFLAGS := -static --gc-sections --build-id=none --fatal-warnings \
                   -z max-page-size=4096 -z separate-loadable-segments -z noexecstack -z norelro
 
 SERVERS :=
@@ -36,15 +36,20 @@ $(RUNTIME_OBJECTS): $(BUILD)/servers/lib/%.o: servers/lib/%.c $(PROTOCOL_HEADERS
 	@mkdir -p $(@D)
 	$(CC) $(SERVER_CFLAGS) -MMD -c -o $@ $<
 
+# Each server has addresses of its own, so that an address in a report or a debugger says whose it
+# is.  They lie between LIMEN_SERVER_IMAGE and LIMEN_SERVER_HEAP (environment.h).
+server_base = $(shell printf '0x%x' $$((0x400000 + 0x800000 * $(words $(SERVERS)))))
+
 # $(call server,NAME[,DIRECTORY])
 define server
+$(1)_BASE := $(server_base)
 SERVERS += $(1)
-$(1)_OBJECTS := $$(patsubst %.c,$(BUILD)/servers/$(1)/%.o,$$(notdir $$(wildcard $(or $(2),servers/$(1))/*.c)))
-$$($(1)_OBJECTS): $(BUILD)/servers/$(1)/%.o: $(or $(2),servers/$(1))/%.c $(PROTOCOL_HEADERS) servers/build.mk
+$(1)_OBJECTS := $$(patsubst %.c,$(BUILD)/servers/$(1)/%.o,$$(notdir $$(wildcard $(or $(value 2),servers/$(1))/*.c)))
+$$($(1)_OBJECTS): $(BUILD)/servers/$(1)/%.o: $(or $(value 2),servers/$(1))/%.c $(PROTOCOL_HEADERS) servers/build.mk
 	@mkdir -p $$(@D)
 	$(CC) $(SERVER_CFLAGS) -MMD -c -o $$@ $$<
 $(BUILD)/servers/$(1).elf: $$($(1)_OBJECTS) $(RUNTIME)
-	$(LD) $(SERVER_LDFLAGS) -o $$@ $$^
+	$(LD) $(SERVER_LDFLAGS) --image-base=$$($(1)_BASE) -o $$@ $$^
 -include $$($(1)_OBJECTS:.o=.d)
 endef
 
@@ -68,10 +73,16 @@ include $(sort $(wildcard servers/*/build.mk))
 
 $(eval $(call boot_archive,$(BUILD)/boot.cpio,servers/manifest.toml))
 
-.PHONY: servers new-server
+## Build the servers and the boot archive alone.
+.PHONY: servers
 servers: $(BUILD)/boot.cpio $$(foreach name,$$(SERVERS),$(BUILD)/servers/$$(name).elf)
+
 all: servers
 
+## The name of the server that make new-server makes.
+NAME ?=
+
+## Make a new server that works: make new-server NAME=hello
+.PHONY: new-server
 new-server:
 	@$(PYTHON) servers/new_server.py "$(NAME)"
-NAME ?=

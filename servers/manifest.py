@@ -91,7 +91,10 @@ class Server:
         if self.restart not in RESTART:
             raise self.error("restart", f'restart = "{self.restart}" is none of '
                              + ", ".join(RESTART))
-        self.arguments = self.strings("arguments")
+        self.arguments = b"".join(a.encode() + b"\0" for a in self.strings("arguments"))
+        if len(self.arguments) > C["LIMEN_ARGUMENTS_MAX"]:
+            raise self.error("arguments", f"arguments take {len(self.arguments)} bytes; there is "
+                             f"room for {C['LIMEN_ARGUMENTS_MAX']}")
         self.ports = self.read_ports()
         self.interrupts = self.read_interrupts()
         self.provides = self.value("provides", str, None)
@@ -189,16 +192,13 @@ class Server:
 
     def pack(self):
         """As struct limen_manifest_server."""
-        arguments = b"".join(argument.encode() + b"\0" for argument in self.arguments)
-        if len(arguments) > C["LIMEN_ARGUMENTS_MAX"]:
-            raise self.error("arguments", f"arguments take {len(arguments)} bytes; there is room "
-                             f"for {C['LIMEN_ARGUMENTS_MAX']}")
         grants = b"".join(grant.pack() for grant in self.grants)
         packed = struct.pack(
             f"<{C['LIMEN_NAME_MAX']}s{C['LIMEN_MANIFEST_BINARY_MAX']}sBBBBI"
             f"{C['LIMEN_ARGUMENTS_MAX']}s{C['LIMEN_GRANTS_MAX'] * C['LIMEN_MANIFEST_GRANT_SIZE']}s",
             self.name.encode(), self.binary.encode(), self.priority, C[RESTART[self.restart]],
-            self.memory_order, len(self.grants), len(self.arguments), arguments, grants)
+            self.memory_order, len(self.grants), self.arguments.count(b"\0"), self.arguments,
+            grants)
         assert len(packed) == C["LIMEN_MANIFEST_SERVER_SIZE"]
         return packed
 

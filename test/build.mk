@@ -3,7 +3,9 @@
 
 # What must be built before tests can run.
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
-              $(EFI_UNIT_PROGRAMS)
+              $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
+              $(BUILD)/test/fuzz/efi_seeds
+include test/unit/kernel.mk test/unit/servers.mk
 
 include test/boot/build.mk
 
@@ -20,6 +22,13 @@ test:
 test-files: $(TEST_FILES)
 	@:
 
+## Seconds for which make fuzz runs each fuzzer.
+FUZZ_SECONDS ?= 300
+
+## Feed the loader's parsers with what nobody would write, for longer than make test does.
+.PHONY: fuzz
+fuzz: fuzz-efi
+
 # clang-tidy for the C files of each room, with the flags that the room is compiled with.
 TIDY_ROOMS := arch kernel efi servers
 TIDY_FLAGS_arch = $(KERNEL_FLAGS) -DLIMEN_CHECKS=1
@@ -29,7 +38,7 @@ TIDY_FLAGS_servers = $(SERVER_CFLAGS)
 
 .PHONY: $(TIDY_ROOMS:%=tidy-%)
 $(TIDY_ROOMS:%=tidy-%): tidy-%: | $(PROTOCOL_HEADERS)
-	@clang-tidy --quiet $(shell git ls-files -co --exclude-standard '$*/*.c') -- $(TIDY_FLAGS_$*)
+	@clang-tidy --quiet $(shell git ls-files -co --exclude-standard ':(glob)$*/**/*.c' ':!servers/lib/template') -- $(TIDY_FLAGS_$*)
 
 ## Measure, print the figures beside those recorded of other kernels, and write build/bench.json.
 .PHONY: bench
@@ -40,3 +49,12 @@ bench:
 .PHONY: bench-files
 bench-files: $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img
 	@:
+
+## 1: make profile shows every instruction.
+LISTING ?= 0
+
+## Show where the instructions of one benchmark go: make profile NAME=ipc_roundtrip_0
+.PHONY: profile
+profile:
+	@$(MAKE) --no-print-directory bench-files >&2
+	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py

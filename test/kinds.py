@@ -89,14 +89,18 @@ class Command(Test):
 
 @dataclass
 class Unit(Test):
-    """A program of cmocka's, each of its tests counted."""
+    """A program of cmocka's, test/unit/NAME.c built as build/test/unit/NAME, each test counted.
 
-    program: str = ""
+    An entry whose `source` is a pattern stands for every file that matches.
+    """
+
+    source: str = ""
 
     def run(self):
-        status, output = run_command(self.program, self.seconds, CMOCKA_MESSAGE_OUTPUT="TAP",
+        program = f"build/test/unit/{Path(self.source).stem}"
+        status, output = run_command(program, self.seconds, CMOCKA_MESSAGE_OUTPUT="TAP",
                                      ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
-        return judge_unit(self.name, self.program, status, output)
+        return judge_unit(self.name, program, status, output)
 
 
 def judge_unit(name, program, status, output):
@@ -244,6 +248,26 @@ class Talk(MachineTest):
 
 
 @dataclass
+class Debug(MachineTest):
+    """Boots a machine, stops it when it has said `stop`, and looks at what gdb answers."""
+
+    stop: str = ""
+    gdb: tuple = ()  # commands
+    expect: tuple = ()
+
+    def run(self):
+        with self.machine() as machine:
+            if not machine.wait_for(re.compile(self.stop.encode()), self.seconds):
+                return failed(self.name, explain([f"it never said {self.stop!r}"],
+                                                 machine.finish(0)))
+            machine.monitor("stop")
+            answers = machine.gdb(*self.gdb)
+        wrong = [f"nothing in gdb's answers matches {pattern!r}" for pattern in self.expect
+                 if not re.search(pattern, answers, re.M)]
+        return failed(self.name, "\n".join([*wrong, answers])) if wrong else passed()
+
+
+@dataclass
 class Refusal(MachineTest):
     """Something is wrong with the image or the machine: the loader must name it and give up."""
 
@@ -265,17 +289,21 @@ class Refusal(MachineTest):
 
 
 KINDS = {"command": Command, "unit": Unit, "python": Python, "boot": Boot, "guest": Guest,
-         "talk": Talk, "refusal": Refusal}
+         "talk": Talk, "debug": Debug, "refusal": Refusal}
 SETTINGS = {"image", "kernel", "cpu", "smp", "mem", "machine", "gfx", "icount"}
-EXPANDED = SETTINGS | {"program"}
 
 
 def expand(entry):
-    """An entry whose machine or program has lists stands for every combination of their members."""
-    lists = [key for key in entry if key in EXPANDED and isinstance(entry[key], list)]
-    for values in itertools.product(*(entry[key] for key in lists)):
-        chosen = dict(zip(lists, values))
-        words = [f"{key} {value}" if isinstance(value, int) else Path(value).name
+    """An entry with a pattern of sources, or with lists of parts of the machine, stands for every
+    file, or every combination of their members."""
+    choices = {key: value for key, value in entry.items()
+               if key in SETTINGS and isinstance(value, list)}
+    if "source" in entry:
+        choices["source"] = sorted(str(path.relative_to(ROOT))
+                                   for path in ROOT.glob(entry["source"]))
+    for values in itertools.product(*choices.values()):
+        chosen = dict(zip(choices, values))
+        words = [f"{key} {value}" if isinstance(value, int) else Path(value).stem
                  for key, value in chosen.items()]
         name = ", ".join([entry["name"], *words])
         yield {**entry, **chosen, "name": name}
@@ -297,8 +325,13 @@ def make(kind, entry):
 
 def load(path):
     declared = tomllib.loads(path.read_text(encoding="utf-8"))
-    tests = [make(kind, one) for kind, entries in declared.items()
-             for entry in entries for one in expand(entry)]
+    tests = []
+    for kind, entries in declared.items():
+        for entry in entries:
+            expanded = [make(kind, one) for one in expand(entry)]
+            if not expanded:
+                raise TestsError(f"[[{kind}]] {entry['name']} stands for no test at all")
+            tests += expanded
     names = [test.name for test in tests]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

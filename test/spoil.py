@@ -26,7 +26,9 @@ E_MACHINE = 18
 E_PHOFF = 32
 E_PHENTSIZE = 54
 E_PHNUM = 56
+P_OFFSET = 8
 P_VADDR = 16
+P_FILESZ = 32
 PT_LOAD = 1
 EM_AARCH64 = 183
 
@@ -41,6 +43,13 @@ def load_segments(elf):
 
 def first_half(data):
     return data[:len(data) // 2]
+
+
+def without_the_last_byte_loaded(data):
+    """What follows the last segment, symbols, is not the loader's concern."""
+    ends = [sum(struct.unpack_from("<Q", data, header + field)[0] for field in (P_OFFSET, P_FILESZ))
+            for header in load_segments(data)]
+    return data[:max(ends) - 1]
 
 
 def other_machine(data):
@@ -72,11 +81,11 @@ def missing(_):
 
 
 SPOILT = {
-    "truncated kernel": (KERNEL, first_half),
+    "truncated kernel": (KERNEL, without_the_last_byte_loaded),
     "kernel for another machine": (KERNEL, other_machine),
     "kernel with overlapping segments": (KERNEL, overlapping_segments),
     "no kernel": (KERNEL, missing),
-    "truncated init": (INIT, first_half),
+    "truncated init": (INIT, without_the_last_byte_loaded),
     "no init": (INIT, missing),
     "corrupt archive": (ARCHIVE, broken_header),
     "truncated archive": (ARCHIVE, first_half),

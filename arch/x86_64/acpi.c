@@ -8,6 +8,7 @@
 #define MADT_FIXED_SIZE     44u
 #define DEFAULT_LOCAL_APIC  0xfee00000u
 #define DEFAULT_IO_APIC     0xfec00000u
+#define TIMER_PIN           2u /* where PCs wire the 8254, line 2 being taken by the cascade */
 #define MADT_IO_APIC        1u
 #define MADT_OVERRIDE       2u
 #define MADT_LOCAL_NMI      4u
@@ -60,7 +61,6 @@ static const char *read_madt(const uint8_t *madt, size_t size, struct acpi_inter
     if (size < MADT_FIXED_SIZE)
         return "the MADT is shorter than its fixed part";
     out->local_apic = field(madt, HEADER_SIZE, 4);
-    out->io_apic_count = 0;
     for (size_t at = MADT_FIXED_SIZE; at < size;) {
         const uint8_t *entry = madt + at;
         size_t length = size - at >= 2 ? entry[1] : 0;
@@ -90,16 +90,22 @@ static const char *read_madt(const uint8_t *madt, size_t size, struct acpi_inter
     return out->io_apic_count ? NULL : "the MADT names no I/O APIC";
 }
 
-void acpi_defaults(struct acpi_interrupts *interrupts)
+/* What the MADT need not say: an ISA line is wired to the pin of its own number. */
+static void identity(struct acpi_interrupts *interrupts)
 {
-    *interrupts = (struct acpi_interrupts){
-        .local_apic = DEFAULT_LOCAL_APIC,
-        .io_apic_count = 1,
-        .io_apics = {{.address = DEFAULT_IO_APIC}},
-        .nmi_lint = 1,
-    };
+    *interrupts = (struct acpi_interrupts){.nmi_lint = ACPI_NO_LINT};
     for (unsigned i = 0; i < ISA_LINES; i++)
         interrupts->isa[i].gsi = i;
+}
+
+void acpi_defaults(struct acpi_interrupts *interrupts)
+{
+    identity(interrupts);
+    interrupts->isa[0].gsi = TIMER_PIN;
+    interrupts->local_apic = DEFAULT_LOCAL_APIC;
+    interrupts->io_apic_count = 1;
+    interrupts->io_apics[0].address = DEFAULT_IO_APIC;
+    interrupts->nmi_lint = 1;
 }
 
 static const char *read_root(uint64_t root, acpi_reader *reader, struct acpi_interrupts *out)
@@ -143,8 +149,7 @@ static const char *read_root(uint64_t root, acpi_reader *reader, struct acpi_int
 
 const char *acpi_read(uint64_t root, acpi_reader *reader, struct acpi_interrupts *interrupts)
 {
-    acpi_defaults(interrupts);
-    interrupts->nmi_lint = ACPI_NO_LINT;
+    identity(interrupts);
     const char *wrong = read_root(root, reader, interrupts);
     if (wrong)
         acpi_defaults(interrupts);

@@ -44,6 +44,7 @@ static void apic_write(uint32_t offset, uint32_t value)
 void apic_init(struct machine *machine)
 {
     uint64_t base = read_msr(MSR_APIC_BASE);
+    kernel_boot_keep(base & APIC_BASE_ADDRESS, PAGE_SIZE);
     if (!(base & APIC_BASE_X2APIC)) {
         write_msr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
         machine->apic = device_map(base & APIC_BASE_ADDRESS, PAGE_SIZE);

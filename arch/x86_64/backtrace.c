@@ -13,15 +13,10 @@ struct walk {
     uint64_t frame; /* the next frame-pointer record: {caller's RBP, return address} */
 };
 
-bool is_kernel_text(uint64_t address)
+static void print_entry(const char *mark, uint64_t address)
 {
-    return address >= (uint64_t)kernel_text && address < (uint64_t)kernel_text_end;
-}
-
-static void print_entry(uint64_t address, bool reliable)
-{
-    print("    %s", reliable ? "" : "? ");
-    print_address(address);
+    print("    %s", mark);
+    print_symbol(address);
     print("\n");
 }
 
@@ -32,7 +27,7 @@ static bool enter_frame(const struct limen_regs *regs, struct walk *walk)
         print("  entered from ring 3 at %lx\n", regs->rip);
         return false;
     }
-    print_entry(regs->rip, true);
+    print_entry("", regs->rip);
     *walk = (struct walk){.rsp = regs->rsp, .frame = regs->rbp};
     return true;
 }
@@ -41,7 +36,7 @@ static bool enter_frame(const struct limen_regs *regs, struct walk *walk)
 static bool print_stack(struct walk *walk)
 {
     struct stack stack;
-    if (!stack_find(walk->rsp, &stack)) {
+    if (!stack_find(walk->rsp - 1, &stack)) { /* an empty stack's pointer is just above it */
         print("  RSP %lx is on no stack of the kernel's\n", walk->rsp);
         return false;
     }
@@ -53,7 +48,7 @@ static bool print_stack(struct walk *walk)
         const uint64_t *word = (const uint64_t *)at;
         bool reliable = at == walk->frame + sizeof(uint64_t);
         if (is_kernel_text(*word))
-            print_entry(*word, reliable);
+            print_entry(reliable ? "" : "? ", *word);
         if (reliable)
             walk->frame = word[-1];
     }

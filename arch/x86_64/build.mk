@@ -15,7 +15,7 @@ KERNEL_FLAGS := $(ARCH_FLAGS) -std=c17 -ffreestanding -nostdlibinc -O2 -g -fno-s
 # The addresses have one source, boot.h.
 KERNEL_BASE := $(shell sed -n 's/^.define LIMEN_KERNEL_BASE *\(0x[0-9a-f]*\)ull.*/\1/p' \
                        include/limen/boot.h)
-KERNEL_LDFLAGS := -nostdlib -static --no-pie --build-id=none --orphan-handling=place \
+KERNEL_LDFLAGS := -nostdlib -static --no-pie --build-id=none \
                   -z max-page-size=4096 -z noexecstack --defsym=kernel_base=$(KERNEL_BASE) \
                   -T $(ARCH)/link.ld
 
@@ -29,12 +29,15 @@ $(BUILD)/font.o: $(BUILD)/font.psf
 	printf '.section .rodata.font, "a"\n.globl console_font\nconsole_font: .incbin "$<"\n' | \
 	  $(CC) $(ARCH_FLAGS) -x assembler -c - -o $@
 
-# Host tests of what needs no processor.
+# -- unit tests, on the host, of what needs no processor --
+
+ARCH_UNIT_PROGRAMS := $(BUILD)/test/unit/arch_acpi
+
 .PHONY: unit-arch
-unit-arch: $(BUILD)/test/unit-acpi
+unit-arch: $(ARCH_UNIT_PROGRAMS)
 	$<
 
-$(BUILD)/test/unit-acpi: test/unit/acpi_test.c $(ARCH)/acpi.c $(ARCH)/acpi.h
+$(BUILD)/test/unit/arch_acpi: test/unit/arch_acpi.c $(ARCH)/acpi.c $(ARCH)/acpi.h
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -g -O1 $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all \
-	  -iquote $(ARCH) $(filter %.c,$^) -lcmocka -o $@
+	  -iquote $(ARCH) -iquote test/unit $(filter %.c,$^) -lcmocka -o $@

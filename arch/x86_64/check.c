@@ -14,7 +14,8 @@ void arch_irqs_off_begin(void)
 
 void arch_irqs_off_end(void)
 {
-    uint64_t ticks = arch_ticks() - this_arch_cpu->irqs_off_since;
+    uint64_t since = this_arch_cpu->irqs_off_since;
+    uint64_t ticks = since ? arch_ticks() - since : 0; /* 0: the boot, which nobody waits for */
     if (ticks > this_arch_cpu->max_irqs_off)
         this_arch_cpu->max_irqs_off = ticks;
 }

@@ -7,7 +7,6 @@
 #define ARCH_CONTRACT_H
 
 #include "layout.h"
-#include "string.h"
 #include <limen/boot.h>
 #include <limen/regs.h>
 #include <stddef.h>
@@ -41,7 +40,7 @@ struct arch_cpu {
     uint32_t no_fsgsbase;     /* nonzero: FS and GS base change by MSR, on the slow path */
     uint64_t cr3;             /* as loaded */
     uint64_t max_irqs_off;    /* longest stretch with interrupts off, in TSC ticks */
-    uint64_t irqs_off_since;  /* TSC when the present stretch began */
+    uint64_t irqs_off_since;  /* TSC when the present stretch began; 0: at boot */
     struct machine *machine;  /* NULL until arch_init has made it */
     uint64_t panics;          /* times arch_panic was entered */
     uint64_t gdt[GDT_ENTRIES];

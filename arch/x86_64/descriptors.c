@@ -15,8 +15,9 @@
 #define SEGMENT_DATA_RING3 (SEGMENT_DATA | SEGMENT_RING_3)
 #define SEGMENT_CODE_64    (SEGMENT_DATA | SEGMENT_CODE | SEGMENT_LONG)
 
-#define TSS_SIZE (sizeof(struct arch_tss) - 2 * sizeof(uint32_t)) /* without the words around it   \
-                                                                   */
+#define TSS_SIZE                                                                                   \
+    (sizeof(struct arch_tss) - 2 * sizeof(uint32_t)) /* without the words around it                \
+                                                      */
 
 /* A 64-bit gate, SDM vol. 3, 6.14.1. */
 struct gate {

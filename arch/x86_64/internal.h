@@ -134,10 +134,10 @@ void console_init(struct machine *machine);
 void console_take_screen(void);
 
 /* symbols.c */
-void print_address(uint64_t address);
+bool is_kernel_text(uint64_t address);
+void print_symbol(uint64_t address);
 
 /* backtrace.c */
-bool is_kernel_text(uint64_t address);
 void backtrace(const struct limen_regs *regs);
 
 /* panic.c */

@@ -71,6 +71,7 @@ void interrupts_init(struct machine *machine)
         kernel_log("interrupts: %s; a PC's usual wiring is assumed\n", wrong);
     for (unsigned i = 0; i < machine->acpi.io_apic_count; i++) {
         struct io_apic *apic = &machine->io_apics[i];
+        kernel_boot_keep(machine->acpi.io_apics[i].address, PAGE_SIZE);
         apic->registers = device_map(machine->acpi.io_apics[i].address, PAGE_SIZE);
         apic->first = machine->acpi.io_apics[i].first;
         apic->pins = (io_apic_read(apic, IO_APIC_VERSION) >> 16 & 0xff) + 1;

@@ -3,7 +3,7 @@
  * The four functions that the compiler may call of its own accord.  A repeated string instruction
  * counts as one for each element, so words are moved where the size allows it.
  */
-#include "string.h"
+#include "arch.h"
 
 #include <stdint.h>
 

@@ -3,6 +3,10 @@
  * the few that can strike anywhere are taken apart with care. */
 #include "internal.h"
 
+/* Bits of a page fault's error code, SDM vol. 3, 4.7. */
+#define PF_WRITE 0x02u
+#define PF_FETCH 0x10u
+
 #define DR6_BREAKPOINTS 0xfull
 #define DR7_ENABLES(n)  (3ull << 2 * (n))
 
@@ -67,6 +71,37 @@ static struct limen_regs *exception_of_user(struct limen_regs *regs)
     }
 }
 
+/*
+ * A push into a guard.  Where the stack was the faulting code's own, #PF cannot be delivered on it
+ * either and it becomes #DF; where an NMI or #DB found no stack, the #PF is delivered by itself,
+ * for those two do not combine into #DF (SDM vol. 3, table 6-5).  The page fault that matters is
+ * the last one in both cases.
+ */
+static void panic_if_guard(const struct limen_regs *regs)
+{
+    struct stack stack;
+    uint64_t address = read_cr2();
+    if (!stack_find(address, &stack) || address >= stack.base)
+        return;
+    if (stack.base == stack.top)
+        arch_panic(regs, "%s exceptions nested deeper than there are stacks for them", stack.name);
+    arch_panic(regs, "the %s stack overflowed into its guard at %lx", stack.name, address);
+}
+
+static _Noreturn void exception_of_kernel(const struct limen_regs *regs)
+{
+    const char *name = name_of(regs->origin);
+    if (regs->origin == VECTOR_PF || regs->origin == VECTOR_DF)
+        panic_if_guard(regs);
+    if (regs->origin != VECTOR_PF)
+        arch_panic(regs, "%s in the kernel, error %lx", name, regs->error);
+    const char *access = regs->error & PF_FETCH   ? "execution"
+                         : regs->error & PF_WRITE ? "write"
+                                                  : "read";
+    arch_panic(regs, "%s in the kernel: %s at %lx, error %lx", name, access, read_cr2(),
+               regs->error);
+}
+
 struct limen_regs *arch_exception(struct limen_regs *regs)
 {
     if (from_user(regs))
@@ -74,13 +109,7 @@ struct limen_regs *arch_exception(struct limen_regs *regs)
     for (const struct fixup *fixup = exception_table; fixup < exception_table_end; fixup++)
         if (fixup->rip == regs->rip)
             return fixup->handler(regs);
-    if (regs->origin == VECTOR_PF)
-        arch_panic(regs, "page fault in the kernel: %s at %lx, error %lx",
-                   regs->error & 0x10  ? "execution"
-                   : regs->error & 0x2 ? "write"
-                                       : "read",
-                   read_cr2(), regs->error);
-    arch_panic(regs, "%s in the kernel, error %lx", name_of(regs->origin), regs->error);
+    exception_of_kernel(regs);
 }
 
 /*
@@ -138,20 +167,6 @@ static bool debug_of_kernel(struct limen_regs *regs)
     return true;
 }
 
-static _Noreturn void double_fault(const struct limen_regs *regs)
-{
-    struct stack stack;
-    uint64_t address = read_cr2();
-    if (stack_find(address, &stack) && address < stack.base) {
-        if (stack.base == stack.top)
-            arch_panic(regs, "double fault: %s exceptions nested deeper than they have stacks",
-                       stack.name);
-        arch_panic(regs, "double fault: the %s stack overflowed into its guard at %lx", stack.name,
-                   address);
-    }
-    arch_panic(regs, "double fault, last page fault at %lx", address);
-}
-
 /* Another exception of the same kind, from here on, takes the next instance of the stack. */
 static void next_instance(unsigned ist)
 {
@@ -185,7 +200,7 @@ bool arch_paranoid(struct limen_regs *regs)
         no_iret = interrupted_nmi(regs);
         break;
     default:
-        double_fault(regs);
+        exception_of_kernel(regs);
     }
     return no_iret;
 }

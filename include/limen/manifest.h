@@ -45,8 +45,8 @@ enum limen_kernel_grant {
 /* What init does when the server ends. */
 enum limen_restart {
     LIMEN_RESTART_NEVER = 0,
-    LIMEN_RESTART_ON_FAULT = 1, /* after a fault or a panic, not after main returned */
-    LIMEN_RESTART_ALWAYS = 2,
+    LIMEN_RESTART_ON_FAULT = 1, /* after a fault or a panic, not after main returned or a kill */
+    LIMEN_RESTART_ALWAYS = 2,   /* after a kill, too */
 };
 
 struct limen_manifest_header {

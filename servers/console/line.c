@@ -263,9 +263,6 @@ static void edit_key(struct line *line, unsigned char key)
     case CONTROL('W'):
         erase(line, word_start(line), line->cursor);
         break;
-    case ESCAPE:
-        line->escape = 1;
-        break;
     default:
         if (key >= ' ')
             insert(line, (char)key);
@@ -290,9 +287,13 @@ enum line_event line_key(struct line *line, unsigned char key)
     bool after_return = line->after_return;
 
     line->after_return = key == '\r';
+    if (key == ESCAPE) { /* also in the middle of a sequence, which it abandons */
+        line->escape = 1;
+        return LINE_EDITING;
+    }
     if (line->escape != 0) {
         escape_key(line, key);
-        if (key >= ' ' || key == ESCAPE)
+        if (key >= ' ')
             return LINE_EDITING;
     }
     if (key == '\n' && after_return)

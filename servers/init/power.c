@@ -14,10 +14,12 @@
 #define ACPI_MODE_NS     1000000000u /* how long the firmware may take to enter ACPI mode */
 #define MACHINE_ENDS_NS  1000000000u /* and the machine to go off or start anew */
 
-/* QEMU's isa-debug-exit: the process ends with (value << 1) | 1.  Value 0x10 is status 0. */
-#define DEBUG_EXIT_PORT   0xf4u
-#define DEBUG_EXIT_OK     0x10u
-#define DEBUG_EXIT_STATUS 0x6eu /* the highest status told apart; 0x7f is the kernel's panic */
+/* QEMU's isa-debug-exit: the process ends with (value << 1) | 1, of which eight bits count.  Value
+ * 0x10 is status 0, 0x7f the kernel's panic, and what lies between leaves no room for a shell's
+ * status 127: the last value stands for it. */
+#define DEBUG_EXIT_PORT 0xf4u
+#define DEBUG_EXIT_OK   0x10u
+#define DEBUG_EXIT_LAST 0x7eu
 
 #define RESET_PORT    0xcf9u /* of Intel's chip sets since the PIIX3 */
 #define RESET_PREPARE 0x02u
@@ -89,9 +91,10 @@ enum limen_error power_restart(void)
 
 enum limen_error power_debug_exit(uint64_t status)
 {
-    uint64_t told = status < DEBUG_EXIT_STATUS ? status : DEBUG_EXIT_STATUS;
+    uint64_t value = DEBUG_EXIT_OK + status;
 
-    out(DEBUG_EXIT_PORT, 1, DEBUG_EXIT_OK + (uint32_t)told);
+    out(DEBUG_EXIT_PORT, 1,
+        status < DEBUG_EXIT_LAST && value < DEBUG_EXIT_LAST ? (uint32_t)value : DEBUG_EXIT_LAST);
     await_end();
     return LIMEN_NOT_SUPPORTED;
 }

@@ -58,12 +58,24 @@ static const char *access_text(uint64_t error)
     return error & PAGE_FAULT_WRITE ? "writing" : "reading";
 }
 
+/* Whether the address is one of the server's code: no symbol means anything elsewhere. */
+static bool is_code(const struct server *server, uint64_t address)
+{
+    for (unsigned i = 0; i < server->region_count; i++) {
+        const struct region *region = &server->regions[i];
+        if ((region->rights & LIMEN_RIGHT_EXECUTE) && address >= region->address &&
+            address - region->address < region->pages * LIMEN_PAGE_SIZE)
+            return true;
+    }
+    return false;
+}
+
 static void print_place(const struct server *server, const struct cpio_file *symbols,
                         uint64_t address)
 {
     struct symbol symbol = symbol_find(symbols->content, symbols->size, address);
 
-    if (symbol.length > 0)
+    if (symbol.length > 0 && is_code(server, address))
         printf("  %s: %#018lx %.*s+%#lx\n", server->manifest->name, address, (int)symbol.length,
                symbol.name, symbol.offset);
     else

@@ -83,8 +83,7 @@ static bool wants_restart(struct server *server, enum server_end end)
     bool quick = limen_now() - server->started < QUICK_NS;
 
     server->quick_ends = quick ? server->quick_ends + 1 : 0;
-    if (end == END_KILL || policy == LIMEN_RESTART_NEVER ||
-        (policy == LIMEN_RESTART_ON_FAULT && end != END_FAULT))
+    if (policy == LIMEN_RESTART_NEVER || (policy == LIMEN_RESTART_ON_FAULT && end != END_FAULT))
         return false;
     if (server->quick_ends < QUICK_ENDS_MAX)
         return true;

@@ -20,7 +20,7 @@ static void put(struct sink *sink, char character)
 }
 
 struct conversion {
-    bool left, zero;
+    bool left, zero, prefix;
     size_t width;
     size_t precision; /* SIZE_MAX: none given */
     unsigned longs;   /* 1: as wide as a pointer */
@@ -39,23 +39,25 @@ static void put_padded(struct sink *sink, const struct conversion *c, const char
         put(sink, ' ');
 }
 
-static void put_number(struct sink *sink, const struct conversion *c, uint64_t value, bool negative,
-                       unsigned base, const char *digits)
+/* `sign` is "-", "0x" or nothing: what stands before the digits and the zeros that fill up. */
+static void put_number(struct sink *sink, const struct conversion *c, const char *sign,
+                       uint64_t value, unsigned base, const char *digits)
 {
     char text[64];
     size_t at = sizeof text;
+    size_t sign_length = strlen(sign);
     size_t least = c->precision != SIZE_MAX ? c->precision : 1;
 
-    if (c->zero && !c->left && c->precision == SIZE_MAX)
-        least = c->width > negative ? c->width - negative : 1;
-    if (least > sizeof text - 1)
-        least = sizeof text - 1;
+    if (c->zero && !c->left && c->precision == SIZE_MAX && c->width > sign_length)
+        least = c->width - sign_length;
+    if (least > sizeof text - sign_length)
+        least = sizeof text - sign_length;
     for (; value != 0; value /= base)
         text[--at] = digits[value % base];
     while (sizeof text - at < least)
         text[--at] = '0';
-    if (negative && at > 0)
-        text[--at] = '-';
+    for (size_t i = sign_length; i > 0; i--)
+        text[--at] = sign[i - 1];
     put_padded(sink, c, text + at, sizeof text - at);
 }
 
@@ -82,6 +84,8 @@ static struct conversion read_conversion(const char **format, va_list *arguments
             c.left = true;
         else if (**format == '0')
             c.zero = true;
+        else if (**format == '#')
+            c.prefix = true;
         else
             break;
     }
@@ -105,8 +109,8 @@ static void convert(struct sink *sink, const char **format, va_list *arguments)
     case 'd':
     case 'i': {
         int64_t value = c.longs > 0 ? va_arg(*arguments, long) : va_arg(*arguments, int);
-        put_number(sink, &c, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0, 10,
-                   lower);
+        put_number(sink, &c, value < 0 ? "-" : "",
+                   value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, lower);
         break;
     }
     case 'u':
@@ -114,13 +118,12 @@ static void convert(struct sink *sink, const char **format, va_list *arguments)
     case 'X': {
         uint64_t value =
             c.longs > 0 ? va_arg(*arguments, unsigned long) : va_arg(*arguments, unsigned);
-        put_number(sink, &c, value, false, kind == 'u' ? 10 : 16, kind == 'X' ? upper : lower);
+        put_number(sink, &c, c.prefix && kind != 'u' ? "0x" : "", value, kind == 'u' ? 10 : 16,
+                   kind == 'X' ? upper : lower);
         break;
     }
     case 'p':
-        put(sink, '0');
-        put(sink, 'x');
-        put_number(sink, &c, (uintptr_t)va_arg(*arguments, void *), false, 16, lower);
+        put_number(sink, &c, "0x", (uintptr_t)va_arg(*arguments, void *), 16, lower);
         break;
     case 's': {
         const char *text = va_arg(*arguments, const char *);

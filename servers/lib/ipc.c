@@ -40,14 +40,6 @@ enum limen_error limen_answer(uint32_t reply, uint64_t tag)
     return (enum limen_error)exchange(LIMEN_SYS_SEND, &target, &tag, LIMEN_FOREVER);
 }
 
-enum limen_error limen_wait_notification(uint32_t notification, uint64_t deadline, uint64_t *bits)
-{
-    uint64_t tag = 0;
-
-    *bits = notification;
-    return (enum limen_error)exchange(LIMEN_SYS_WAIT, bits, &tag, deadline);
-}
-
 const char *limen_error_text(enum limen_error error)
 {
     switch (error) {

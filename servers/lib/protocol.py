@@ -29,7 +29,7 @@ TYPE = re.compile(r"(word)\Z|(string|bytes) ([1-9][0-9]*)\Z")
 METHODS_MAX = 255
 RESERVED = {"error", "handlers", "reader", "reply", "request", "service", "table", "words",
             "writer"}  # what the generated functions call their own variables
-FAULT_LABELS = 0xF0000000  # limen/fault.h: labels from here on are the kernel's
+FAULT_LABELS = 0xF0000000  # limen/fault.h: labels that differ from this in the low byte alone
 
 
 class ProtocolError(Exception):
@@ -264,7 +264,8 @@ def dispatch_case(method):
         lines += [f"        if (!{field.get(False)})",
                   "            return limen_tag(LIMEN_BAD_ARGUMENT, 0, 0);"]
     lines += [f"        error = handlers->{method.name}({', '.join(passed)});",
-              f"        return request->deferred ? 0 : {method.function}_encode({', '.join(encoded)});",
+              "        return request->deferred ? 0 : "
+              f"{method.function}_encode({', '.join(encoded)});",
               "    }"]
     return "\n".join(lines)
 
@@ -350,8 +351,8 @@ def page(protocol):
     lines = [f"# Protocol {protocol.name}", "", protocol.about, ""]
     for method in protocol.methods:
         lines += [f"## {method.name}", "", method.about, "", f"- in: {values(method.ins)}",
-                  f"- out: {values(method.outs)}", f"- label: {protocol.label | method.number:#010x}",
-                  ""]
+                  f"- out: {values(method.outs)}",
+                  f"- label: {protocol.label | method.number:#010x}", ""]
     return "\n".join(lines)
 
 
@@ -360,7 +361,7 @@ def check_labels(protocols):
     owners = {}
     for protocol in protocols:
         other = owners.setdefault(protocol.label, protocol)
-        if other is not protocol or protocol.label >= FAULT_LABELS:
+        if other is not protocol or protocol.label == FAULT_LABELS:
             taken = "the kernel's faults" if other is protocol else other.path.name
             raise ProtocolError(f"{protocol.path}:1: the labels made from the name "
                                 f"{protocol.name} are those of {taken}: choose another name")

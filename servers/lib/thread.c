@@ -20,7 +20,7 @@ static _Noreturn void thread_main(struct limen_thread *thread)
 {
     thread->entry(thread->argument);
     limen_flush();
-    limen_signal(thread->done);
+    limen_signal(thread->finish);
     for (;;)
         limen_thread_suspend(thread->thread);
 }
@@ -37,21 +37,27 @@ static unsigned order_for(size_t pages)
     return order;
 }
 
+/* Slots before those of frames: thread, notification, the capability that signals it. */
+#define PARTS 3u
+
 /* Makes the objects and maps the pages; what is already made when it fails, the caller revokes. */
 static enum limen_error make_parts(struct limen_thread *thread)
 {
-    uint32_t frames = thread->first + 2;
-    unsigned frame_count = thread->count - 2;
+    uint32_t frames = thread->first + PARTS;
+    unsigned frame_count = thread->count - PARTS;
     enum limen_error error;
 
     thread->thread = thread->first;
     thread->done = thread->first + 1;
+    thread->finish = thread->first + 2;
     error = limen_retype(thread->untyped, LIMEN_TYPE_THREAD, 0, thread->thread, 1);
     if (error == LIMEN_OK)
         error =
             limen_retype(thread->untyped, LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, frames, frame_count);
     if (error == LIMEN_OK)
         error = limen_retype(thread->untyped, LIMEN_TYPE_NOTIFICATION, 0, thread->done, 1);
+    if (error == LIMEN_OK)
+        error = limen_mint(LIMEN_SLOT_TABLE, thread->finish, 0, thread->done, LIMEN_RIGHT_WRITE, 1);
     if (error == LIMEN_OK)
         error = limen_map_frames(LIMEN_SLOT_SPACE, frames, frame_count,
                                  thread->addresses + LIMEN_PAGE_SIZE,
@@ -98,8 +104,8 @@ enum limen_error limen_thread_start(struct limen_thread *thread, const char *nam
         .entry = entry,
         .argument = argument,
         .order = order_for(stack_pages + 1),
-        .count = (unsigned)stack_pages + 3, /* thread, notification, stack, message page */
-        .pages = stack_pages + 2,           /* guard, stack, message page */
+        .count = PARTS + (unsigned)stack_pages + 1, /* parts, stack, message page */
+        .pages = stack_pages + 2,                   /* guard, stack, message page */
     };
     error = limen_untyped_take(thread->order, &thread->untyped);
     if (error != LIMEN_OK)

@@ -140,14 +140,16 @@ def differences(report, again):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true",
-                        help="fail above a ceiling, or when a second run differs")
+                        help="count instructions; fail above a ceiling, or when a second run differs")
     options = parser.parse_args()
 
     settings = settings_from_environment(os.environ.get("CMDLINE", ""))
+    if options.check:
+        settings = replace(settings, accel="tcg")
     settings = replace(settings, icount=settings.acceleration() == "tcg")
     try:
         report, remarks = measure(settings)
-        again, _ = measure(settings) if options.check and settings.icount else (report, [])
+        again, _ = measure(settings) if options.check else (report, [])
     except MachineError as error:
         sys.exit(f"bench: {error}")
     if options.check:

@@ -110,6 +110,8 @@ static void missing_features(void **state)
     assert_string_equal(names, "APIC, NX");
     machine_missing_features((struct machine_features){0}, names, sizeof names);
     assert_string_equal(names, "TSC, MSR, APIC, PAT, FXSR, SSE2, SYSCALL, NX");
+    machine_missing_features((struct machine_features){0}, names, 9);
+    assert_string_equal(names, "TSC, MSR");
     for (unsigned bit = 0; bit < 32; bit++) {
         some = all;
         some.standard &= ~(1u << bit);
@@ -193,6 +195,11 @@ static void the_clock(void **state)
     assert_int_equal(seconds(2000, 2, 29, 12, 0, 0, 2047), 951825600);
     assert_int_equal(seconds(2026, 11, 21, 22, 30, 15, 0), 1795300215);
     assert_int_equal(seconds(2026, 11, 21, 22, 30, 15, -60), 1795300215 - 3600);
+    assert_int_equal(seconds(2026, 11, 21, 22, 30, 15, 1440), 1795300215 + 86400);
+    assert_int_equal(seconds(2026, 11, 21, 22, 30, 15, -1440), 1795300215 - 86400);
+    assert_int_equal(seconds(2026, 1, 1, 0, 0, 0, -1441), 0);
+    assert_int_equal(seconds(2026, 11, 21, 23, 59, 59, 0), 1795305599);
+    assert_int_equal(seconds(2024, 3, 1, 0, 0, 0, 0), 1709251200);
     assert_int_equal(seconds(2100, 3, 1, 0, 0, 0, 0), 4107542400);
     assert_int_equal(seconds(1969, 12, 31, 0, 0, 0, 0), 0);
     assert_int_equal(seconds(1970, 1, 1, 0, 0, 0, -60), 0);
@@ -234,7 +241,9 @@ static void framebuffers(void **state)
     info.PixelsPerScanLine = 799;
     assert_int_equal(machine_framebuffer(&mode).address, 0);
     info.PixelsPerScanLine = 800;
-    mode.FrameBufferBase = LIMEN_PHYSMAP_MAX - 4096;
+    mode.FrameBufferBase = LIMEN_PHYSMAP_MAX - 800 * 600 * 4;
+    assert_int_equal(machine_framebuffer(&mode).address, mode.FrameBufferBase);
+    mode.FrameBufferBase += 4096;
     assert_int_equal(machine_framebuffer(&mode).address, 0);
     mode.FrameBufferBase = UINT64_MAX;
     assert_int_equal(machine_framebuffer(&mode).address, 0);

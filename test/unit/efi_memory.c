@@ -118,6 +118,8 @@ static void memory_that_cannot_be_cached_is_not_free(void **state)
     assert_range(1, LIMEN_MEMORY_DEVICE, 5 * GIB, 6 * GIB);
     assert_false(memory_at(&view, 5 * GIB).cached);
     assert_int_equal(memory_top(&view), 0);
+    map[0].Type = EfiACPIReclaimMemory;
+    assert_false(memory_at(&view, 5 * GIB).cached);
 }
 
 static void page_zero_is_nobodys(void **state)

@@ -2,6 +2,7 @@
 """The harness must see a failure for what it is."""
 
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -111,6 +112,17 @@ class DeclarationTest(unittest.TestCase):
         names = [one["name"] for one in kinds.expand(entry)]
         self.assertEqual(names, ["n, max, mem 64", "n, max, mem 8192", "n, qemu64, mem 64",
                                  "n, qemu64, mem 8192"])
+
+    def test_a_pattern_stands_for_every_file(self):
+        entry = {"name": "n", "source": "test/unit/efi_el?.c"}
+        self.assertEqual([one["name"] for one in kinds.expand(entry)], ["n, efi_elf"])
+
+    def test_a_pattern_without_files_is_an_error(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write('[[unit]]\nname = "n"\nsource = "test/unit/nothing_*.c"\n')
+            file.flush()
+            with self.assertRaises(kinds.TestsError):
+                kinds.load(Path(file.name))
 
     def test_unknown_key_is_an_error(self):
         with self.assertRaises(kinds.TestsError):

@@ -341,6 +341,12 @@ void arch_console_write(const char *text, size_t length)
 
 /* -- the end -- */
 
+void arch_print_regs(const struct limen_regs *regs)
+{
+    assert_ptr_equal(regs, host_cpu->current->arch.regs);
+    host.oopses++;
+}
+
 void arch_panic(const struct limen_regs *regs, const char *format, ...)
 {
     va_list arguments;

@@ -48,6 +48,8 @@ struct host {
     char console[4096];
     size_t console_length;
 
+    unsigned oopses; /* threads whose registers were printed as they died */
+
     /* A panic is a failure of the test, unless the test has said setjmp(host.panic_jump) and then
      * set panic_expected. */
     bool panic_expected;

@@ -120,8 +120,20 @@ static inline enum limen_error limen_signal(uint32_t notification)
     return (enum limen_error)limen_syscall0(LIMEN_SYS_SEND, &target, &tag);
 }
 
-/* Waits for a notification's bits, until the deadline (LIMEN_FOREVER: none). */
-enum limen_error limen_wait_notification(uint32_t notification, uint64_t deadline, uint64_t *bits);
+/* Waits for a notification's bits, until the deadline (LIMEN_FOREVER: none).  Not for an endpoint,
+ * whose words would land in registers that the compiler takes for its own. */
+static inline enum limen_error limen_wait_notification(uint32_t notification, uint64_t deadline,
+                                                       uint64_t *bits)
+{
+    uint64_t number = deadline == LIMEN_FOREVER ? LIMEN_SYS_WAIT : LIMEN_SYS_WAIT | LIMEN_DEADLINE;
+    uint64_t target = notification, tag = 0;
+    __asm__ volatile("syscall"
+                     : "+a"(number), "+D"(target), "+S"(tag)
+                     : "b"(deadline)
+                     : "rcx", "r11", "memory");
+    *bits = target;
+    return (enum limen_error)number;
+}
 
 static inline void limen_yield(void)
 {

@@ -39,7 +39,8 @@ struct limen_thread {
     void (*entry)(void *argument);
     void *argument;
     uint32_t thread;  /* the thread object */
-    uint32_t done;    /* a notification, signalled when entry has returned */
+    uint32_t done;    /* a notification, signalled when entry has returned ... */
+    uint32_t finish;  /* ... by this capability to it */
     uint32_t untyped; /* what all of the thread is made from ... */
     unsigned order;   /* ... and how much that is */
     uint32_t first;   /* its slots */
