@@ -13,7 +13,7 @@ RULES = [
     (re.compile(r"%[xyz]mm\d|%st|%mm\d"), "uses an extended register, which holds ring 3's state"),
     (re.compile(r"^f(?!ild|nclex|xsave|xrstor)"), "is floating-point"),
     (re.compile(r"^stac"), "opens SMAP"),
-    (re.compile(r"-0x[0-9a-f]+\(%rsp"), "reaches below RSP, where an interrupt writes"),
+    (re.compile(r"-(0x)?[0-9a-f]+\(%rsp"), "reaches below RSP, where an interrupt writes"),
     (re.compile(r"^popf"), "sets flags from memory"),
 ]
 # POPF is how entries set all flags, and how an NMI's frame is left without IRETQ.
