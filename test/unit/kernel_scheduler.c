@@ -291,8 +291,9 @@ static void test_all_that_are_due_wake(void **state)
 static void nested_timer(void)
 {
     host.window = NULL;
-    kernel_timer(); /* leaves the work to the one it interrupted */
     host.now = 1050;
+    kernel_timer(); /* leaves the work to the one it interrupted */
+    assert_int_equal(actors[1].thread->state, LIMEN_THREAD_WAITING);
 }
 
 static void test_timer_in_the_window_of_the_timer(void **state)
