@@ -165,14 +165,16 @@ struct limen_regs *kernel_reschedule(struct limen_regs *regs)
     struct thread *current = cpu->current;
     int top = scheduler_top();
 
-    if (current == &cpu->idle)
-        return top < 0 ? regs : switch_to_first();
+    if (current == &cpu->idle && top >= 0)
+        return switch_to_first();
 
     bool runnable = current->state == LIMEN_THREAD_READY;
     bool slice_over = cpu->slice_end != UINT64_MAX && arch_ticks() >= cpu->slice_end;
     if (runnable && (top < (int)current->priority || (top == current->priority && !slice_over))) {
         if (slice_over || (cpu->ready_words && cpu->slice_end == UINT64_MAX))
             start_slice(cpu, 0);
+        else
+            set_timer(cpu);
         return regs;
     }
     if (regs != current->arch.regs)
@@ -210,5 +212,4 @@ void kernel_timer(void)
         arch_window();
     }
     cpu->waking = false;
-    set_timer(cpu);
 }
