@@ -19,15 +19,6 @@ void scheduler_init(struct cpu *cpu)
     cpu->current = &cpu->idle;
 }
 
-int scheduler_top(void)
-{
-    uint64_t words = this_cpu->ready_words;
-    if (!words)
-        return -1;
-    unsigned word = BITS - 1 - (unsigned)__builtin_clzll(words);
-    return (int)(word * BITS + BITS - 1 - (unsigned)__builtin_clzll(this_cpu->ready[word]));
-}
-
 /* The one-shot timer must not stand later than the end of the slice or the next deadline.  It may
  * stand earlier, where what it was set for has gone: setting it costs more than an interrupt now
  * and then that finds nothing to do. */
