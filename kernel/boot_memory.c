@@ -25,7 +25,8 @@ void boot_memory_init(const struct limen_boot *boot)
     uint64_t end = 0;
     for (uint32_t i = 0; i < boot->range_count; i++) {
         const struct limen_memory_range *range = &boot->ranges[i];
-        if (range->start % LIMEN_PAGE_SIZE || range->start < end || !range->pages)
+        if (range->start % LIMEN_PAGE_SIZE || range->start < end || !range->pages ||
+            range->pages > (UINT64_MAX - range->start) / LIMEN_PAGE_SIZE)
             panic("range %u of the memory map, at %lx, is out of order", i, range->start);
         end = range->start + range->pages * LIMEN_PAGE_SIZE;
         map.ranges[i] = *range;
