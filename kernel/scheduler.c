@@ -61,9 +61,11 @@ static void enqueue_preempted(struct cpu *cpu)
 {
     struct thread *thread = cpu->current;
     uint64_t now = arch_ticks();
+    bool unfinished = cpu->slice_end > now;
+    bool begun = cpu->slice_end != UINT64_MAX;
 
-    thread->slice = cpu->slice_end > now ? cpu->slice_end - now : 0;
-    enqueue(cpu, thread, thread->slice != 0);
+    thread->slice = unfinished && begun ? cpu->slice_end - now : 0;
+    enqueue(cpu, thread, unfinished);
 }
 
 void scheduler_ready(struct thread *thread)
