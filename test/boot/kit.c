@@ -75,6 +75,8 @@ _Noreturn void fail(const char *format, ...)
         vsnprintf(reason, sizeof reason, format, arguments);
         va_end(arguments);
     }
+    if (runner_works)
+        runner_failed(reason);
     limen_signal(FINISHED);
     for (;;)
         transfer(LIMEN_SYS_WAIT, NEVER, 0, LIMEN_FOREVER, &message);
