@@ -40,17 +40,6 @@ uint32_t kit_slots_end(void)
     return next_slot;
 }
 
-bool option(const char *name, char *value, size_t size)
-{
-    return limen_boot_option(name, value, size);
-}
-
-bool has_option(const char *name)
-{
-    char value[2];
-    return option(name, value, sizeof value);
-}
-
 bool is_emulated(void)
 {
     unsigned eax, ebx, ecx, edx;

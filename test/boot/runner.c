@@ -211,13 +211,13 @@ static bool is_chosen(const struct test *test)
 {
     char name[64];
 
-    if (option("suite", name, sizeof name)) {
+    if (limen_boot_option("suite", name, sizeof name)) {
         if (strcmp(name, test->suite) != 0)
             return false;
-    } else if (strcmp(test->suite, "end") == 0) {
-        return false; /* each of these ends the machine */
+    } else if (strcmp(test->suite, "end") == 0 || strcmp(test->suite, "long") == 0) {
+        return false; /* they need a machine of their own */
     }
-    return !option("only", name, sizeof name) || strcmp(name, test->name) == 0;
+    return !limen_boot_option("only", name, sizeof name) || strcmp(name, test->name) == 0;
 }
 
 _Noreturn void run_suites(const struct limen_init_info *info)
