@@ -115,15 +115,14 @@ static void thread_faults(void)
     limen_thread_join(&thread);
 }
 
-static void lower_priority(void)
+static void set_priority(unsigned priority)
 {
-    limen_must("lowering the priority",
-               limen_thread_set_priority(LIMEN_SLOT_THREAD, SHELL_PRIORITY));
+    limen_must("lowering the priority", limen_thread_set_priority(LIMEN_SLOT_THREAD, priority));
 }
 
 static void flood(void)
 {
-    lower_priority();
+    set_priority(SHELL_PRIORITY);
     for (unsigned long i = 0;; i++)
         printf("flood %lu\n", i);
 }
@@ -136,14 +135,14 @@ static void read_and_die(void *argument)
     console_read_line(limen_lookup("console"), "mischief? ", line);
 }
 
-/* Has the keyboard, and dies with it. */
+/* Has the keyboard, and dies with it: goes on only when the other thread and the shell wait. */
 static void dies_reading(void)
 {
     struct limen_thread thread;
 
     limen_must("starting a thread",
                limen_thread_start(&thread, "reader", 110, read_and_die, NULL, 2 * LIMEN_PAGE_SIZE));
-    limen_yield();
+    set_priority(SHELL_PRIORITY - 1);
     exit(0);
 }
 
