@@ -27,6 +27,7 @@ $(BUILD)/ovmf/park.obj: ovmf/park.c efi/fw_cfg.h efi/build.mk
 ## dd if=build/limen.img of=/dev/YOUR-USB-STICK bs=1M conv=fsync
 .PHONY: image
 image: $(BUILD)/limen.img
+	@echo $<
 
 ## How QEMU runs the guest: tcg (software) or kvm; empty: what works here.
 ACCEL ?=
