@@ -43,6 +43,14 @@ enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
     return LIMEN_OK;
 }
 
+enum limen_error invoke_place(const struct invocation *call, uint64_t index, struct slot **place)
+{
+    if (index - 1 >= call->self->slots - 1)
+        return LIMEN_OUT_OF_RANGE;
+    *place = &call->self->table[index];
+    return slot_is_empty(*place) ? LIMEN_OK : LIMEN_SLOT_OCCUPIED;
+}
+
 struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs)
 {
     struct thread *self = current_thread();

@@ -44,4 +44,7 @@ struct slot *table_place(const struct thread *thread, uint64_t index);
 enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
                                  enum limen_type type, unsigned rights, struct slot **slot);
 
+/* The empty slot at an index of the caller's table. */
+enum limen_error invoke_place(const struct invocation *call, uint64_t index, struct slot **place);
+
 #endif

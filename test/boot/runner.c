@@ -72,30 +72,31 @@ static void set_environment(const struct limen_init_info *info)
     limen_runtime_init(&environment);
 }
 
-static unsigned largest_untyped(void)
+/* The largest piece of ordinary memory, not counting one. */
+static unsigned largest_untyped(unsigned except)
 {
-    unsigned best = 0;
+    unsigned best = except == 0 ? 1 : 0;
 
-    for (unsigned i = 1; i < machine->untyped_count; i++)
-        if (!machine->untyped[i].device &&
+    for (unsigned i = 0; i < machine->untyped_count; i++)
+        if (i != except && !machine->untyped[i].device &&
             (machine->untyped[best].device ||
              machine->untyped[i].order > machine->untyped[best].order))
             best = i;
     return best;
 }
 
-/* Half of the largest piece of memory becomes the arena, a part of the rest the runner's. */
+/* The largest piece of memory becomes the arena, the next is the runner's. */
 static void divide_memory(void)
 {
-    unsigned largest = largest_untyped();
-    uint32_t memory = LIMEN_INIT_UNTYPED + largest;
-    unsigned order = machine->untyped[largest].order - 1;
+    unsigned largest = largest_untyped(UINT32_MAX);
+    uint32_t memory = LIMEN_INIT_UNTYPED + largest_untyped(largest);
+    unsigned order = machine->untyped[largest].order;
+    uint32_t tables = FIRST_FREE;
 
     if (order > ARENA_ORDER_MAX)
         order = ARENA_ORDER_MAX;
-    must("arena", limen_retype(memory, LIMEN_TYPE_UNTYPED, order, ARENA, 1));
+    must("arena", limen_retype(LIMEN_INIT_UNTYPED + largest, LIMEN_TYPE_UNTYPED, order, ARENA, 1));
     must("memory", limen_retype(memory, LIMEN_TYPE_UNTYPED, RUNNER_MEMORY_ORDER, RUNNER_MEMORY, 1));
-    uint32_t tables = FIRST_FREE;
     must("tables", limen_retype(memory, LIMEN_TYPE_UNTYPED, TABLES_ORDER, tables, 1));
     must("donation", limen_space_donate(OWN_SPACE, tables));
 }

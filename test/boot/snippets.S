@@ -253,10 +253,6 @@ snippet	popf_all
 	popfq
 	ud2
 
-/* For ever, with nothing but its registers. */
-snippet	spin
-1:	pause
-	jmp	1b
 
 /*
  * The 128 bytes below RSP, which belong to the code that runs (System V ABI, 3.2.2): each pass
@@ -284,6 +280,25 @@ snippet	red_zone
 	cmp	%rdx, %rcx
 	jb	1b
 4:	ud2
+
+/* Fills the extended registers from the FXSAVE image at RDI, and after a breakpoint writes them back
+ * there. */
+snippet	fxrstor_int3_fxsave
+	fxrstor64 (%rdi)
+	int3
+	fxsave64 (%rdi)
+	ud2
+
+snippet	wrgsbase_int3_rdgsbase
+	wrgsbase %rax
+	int3
+	rdgsbase %rcx
+	ud2
+
+snippet	read_bases
+	rdfsbase %rax
+	rdgsbase %rcx
+	ud2
 
 /* Answers a reflected system call with the sum of its number and its argument. */
 	.globl	reflection_handler
