@@ -7,6 +7,7 @@ KERNEL_SOURCES := $(wildcard kernel/*.c) $(ARCH_SOURCES)
 
 # What the image is checked by, and what those checks allow.
 IMAGE_CHECKS := $(wildcard test/image/*)
+CHECK_IMAGE := test/image/check.py
 
 # $(1) directory, $(2) value of LIMEN_CHECKS
 define kernel_image
@@ -36,7 +37,7 @@ $(1)/kernel.elf: $(1)/kernel-nosymbols.elf $(1)/symbols.o $(IMAGE_CHECKS)
 	  $(BUILD)/font.o $(1)/symbols.o -o $$@
 	llvm-nm $$@ > $(1)/symbols.after
 	$(PYTHON) $(ARCH)/symbols.py compare $(1)/symbols.before $(1)/symbols.after
-	test/image/check.py $$@
+	$(CHECK_IMAGE) $$@
 
 -include $(patsubst %,$(1)/%.d,$(basename $(KERNEL_SOURCES)))
 endef
