@@ -13,8 +13,7 @@
  */
 #include "internal.h"
 
-#define SLOT      0x4000u
-#define AREA_SIZE 0x40000u
+#define SLOT 0x4000u
 _Static_assert(SLOT == IST_STRIDE, "an instance to a slot");
 
 enum { INTERRUPT, IDLE, DOUBLE_FAULT, MACHINE_CHECK, DEBUG, NMI, CPU_STACKS };
@@ -33,7 +32,7 @@ static const struct {
     [DEBUG] = {"debug", 7, 2, IST_DB, 0x2000}, /* 7, 6, and the hole 5 */
     [NMI] = {"NMI", 11, 3, IST_NMI, 0x2000},   /* 11, 10, 9, and the hole 8 */
 };
-_Static_assert(12 * SLOT <= AREA_SIZE, "the slots fit the area");
+_Static_assert(12 * SLOT <= CPU_AREA_SIZE, "the slots fit the area");
 
 #define THREAD_WINDOW     LARGE_PAGE_SIZE /* of addresses, for one thread object */
 #define THREAD_TABLE_PAGE 2u              /* page of the thread object that is the page table */
@@ -151,7 +150,7 @@ static bool find_cpu_stack(uint64_t address, struct stack *stack)
 
 bool stack_find(uint64_t address, struct stack *stack)
 {
-    if (address - LIMEN_CPUS_BASE < AREA_SIZE)
+    if (address - LIMEN_CPUS_BASE < CPU_AREA_SIZE)
         return find_cpu_stack(address, stack);
 
     uint64_t boot_base = LIMEN_BOOT_STACK_BASE + PAGE_SIZE;

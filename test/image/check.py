@@ -424,7 +424,7 @@ def debug_registers(subject):
     """Debug registers change only at boot and where a debug trap is acknowledged."""
     allowed = subject.policy["debug_registers"]["functions"]
     for function, i in subject.all_instructions():
-        if re.search(r"%dr\d", i.text) and function not in allowed:
+        if re.search(r"%dr\d$", i.text) and function not in allowed:
             yield i.address, f"`{i.text}` in {function}"
     written = {i.operands[-1].name for i in subject.instructions_of("descriptors_init")
                if isinstance(i.operands[-1] if i.operands else None, Register)}

@@ -66,22 +66,31 @@ def load():
     return [Mutant(**entry) for entry in declared["mutant"]]
 
 
+PRISTINE = BUILD / "mutants" / "pristine"
+OBJECTS = ("kernel", "arch", "check/kernel", "check/arch")
+
+
+def take_pristine():
+    """What all trees start from: later changes of the sources do not disturb a long run."""
+    shutil.rmtree(BUILD / "mutants", ignore_errors=True)
+    PRISTINE.mkdir(parents=True)
+    for entry in ROOT.iterdir():
+        if entry.name in ROOMS:
+            shutil.copytree(entry, PRISTINE / entry.name)
+        elif entry.name != "build" and entry.name[0] != ".":
+            (PRISTINE / entry.name).symlink_to(entry)
+    for part in OBJECTS:
+        shutil.copytree(BUILD / part, PRISTINE / "build" / part)
+    for part in ("font.psf", "font.o", "packages.stamp"):
+        shutil.copy2(BUILD / part, PRISTINE / "build" / part)
+
+
 class Tree:
     """A copy of the kernel's sources, and its objects as they were last built."""
 
     def __init__(self, number):
         self.path = BUILD / "mutants" / str(number)
-        shutil.rmtree(self.path, ignore_errors=True)
-        self.path.mkdir(parents=True)
-        for room in sorted(entry.name for entry in ROOT.iterdir()
-                           if entry.name not in (*ROOMS, "build") and entry.name[0] != "."):
-            (self.path / room).symlink_to(ROOT / room)
-        for room in ROOMS:
-            shutil.copytree(ROOT / room, self.path / room)
-        for part in ("kernel", "arch", "check/kernel", "check/arch"):
-            shutil.copytree(BUILD / part, self.path / "build" / part)
-        for part in ("font.psf", "font.o", "packages.stamp"):
-            shutil.copy2(BUILD / part, self.path / "build" / part)
+        shutil.copytree(PRISTINE, self.path, symlinks=True)
 
     def build(self, mutant):
         """Builds both kernels; what make said, if it failed."""
@@ -114,15 +123,16 @@ class Tree:
         return disk
 
     def restore(self, mutant):
-        shutil.copy2(ROOT / mutant.file, self.path / mutant.file)
-        for part in ("kernel", "arch", "check/kernel", "check/arch"):
-            for source in (BUILD / part).rglob("*.o"):
-                target = self.path / "build" / part / source.relative_to(BUILD / part)
-                if target.stat().st_mtime_ns != source.stat().st_mtime_ns:
+        shutil.copy2(PRISTINE / mutant.file, self.path / mutant.file)
+        for part in OBJECTS:
+            for source in (PRISTINE / "build" / part).rglob("*.o"):
+                target = self.path / source.relative_to(PRISTINE)
+                if not target.exists() or \
+                   target.stat().st_mtime_ns != source.stat().st_mtime_ns:
                     shutil.copy2(source, target)
-        for stale in ("kernel", "kernel-nosymbols"):
-            for part in ("", "check/"):
-                (self.path / f"build/{part}{stale}.elf").unlink(missing_ok=True)
+        for room in ("", "check/"):
+            for stale in ("kernel", "kernel-nosymbols"):
+                (self.path / f"build/{room}{stale}.elf").unlink(missing_ok=True)
 
 
 def run_guest(disk, kernel, test):
@@ -137,6 +147,8 @@ def run_guest(disk, kernel, test):
     if failure:
         where = re.search(r"[\w.]+:\d+: .*|.*", failure[2].decode(errors="replace").strip())
         return f"{test}: panic: {where[0]}"
+    if b"\ndone 0\n" in outcome.serial.replace(b"\r", b""):
+        raise MutantError(f"there is no test {test} in the guest")
     if outcome.kind != "exit" or outcome.status != 0:
         return f"{test}: {outcome.describe()}"
     return ""
@@ -196,6 +208,7 @@ def main():
               if (mutant.quick or not options.quick) and
               (not options.names or any(name in mutant.name or name == mutant.breaks
                                         for name in options.names))]
+    take_pristine()
     trees = [Tree(number) for number in range(WORKERS)]
     free = list(trees)
 
