@@ -14,22 +14,6 @@ static operation *const operations[LIMEN_TYPE_COUNT] = {
     [LIMEN_TYPE_KERNEL] = kernel_invoke,
 };
 
-struct slot *table_lookup(const struct thread *thread, uint64_t index)
-{
-    if (index - 1 >= thread->slots - 1) /* entry 0 is the table's header; slots is at least 1 */
-        return NULL;
-    struct slot *slot = &thread->table[index];
-    return slot_is_empty(slot) ? NULL : slot;
-}
-
-struct slot *table_place(const struct thread *thread, uint64_t index)
-{
-    if (index - 1 >= thread->slots - 1)
-        return NULL;
-    struct slot *slot = &thread->table[index];
-    return slot_is_empty(slot) ? slot : NULL;
-}
-
 enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
                                  enum limen_type type, unsigned rights, struct slot **slot)
 {

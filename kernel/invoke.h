@@ -8,7 +8,7 @@
 #ifndef KERNEL_INVOKE_H
 #define KERNEL_INVOKE_H
 
-#include "slot.h"
+#include "thread.h"
 
 struct invocation {
     struct thread *self;
@@ -34,11 +34,26 @@ operation kernel_invoke;
 
 struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs);
 
+/* The entry at an index of the thread's table, empty or not; NULL outside it, and for entry 0,
+ * which is the table's header.  `slots` is at least 1. */
+static inline struct slot *table_at(const struct thread *thread, uint64_t index)
+{
+    return index - 1 < thread->slots - 1 ? &thread->table[index] : NULL;
+}
+
 /* The capability at an index of the thread's table, or NULL. */
-struct slot *table_lookup(const struct thread *thread, uint64_t index);
+static inline struct slot *table_lookup(const struct thread *thread, uint64_t index)
+{
+    struct slot *slot = table_at(thread, index);
+    return slot && !slot_is_empty(slot) ? slot : NULL;
+}
 
 /* The empty slot at an index of the thread's table, or NULL. */
-struct slot *table_place(const struct thread *thread, uint64_t index);
+static inline struct slot *table_place(const struct thread *thread, uint64_t index)
+{
+    struct slot *slot = table_at(thread, index);
+    return slot && slot_is_empty(slot) ? slot : NULL;
+}
 
 /* The capability of the given type and rights at an index of the caller's table. */
 enum limen_error invoke_argument(const struct invocation *call, uint64_t index,

@@ -4,6 +4,8 @@
  * an instruction might be survived.
  */
 
+#include <limen/syscall.h>
+
 .macro snippet name
 	.globl	snippet_\name
 	.type	snippet_\name, @function
@@ -299,6 +301,23 @@ snippet	read_bases
 	rdfsbase %rax
 	rdgsbase %rcx
 	ud2
+
+/* A server in eight instructions and a few: RAX and RDI are set for its first wait, RBX says what it
+ * waits with.  It adds one to each word that came in a register. */
+snippet	echo
+1:	syscall
+	mov	%esi, %ecx
+	and	$0x7f, %ecx
+	.irp	word, %rdx, %r10, %r8, %r9, %r12, %r13, %r14, %r15
+	sub	$1, %ecx
+	js	2f
+	inc	\word
+	.endr
+2:	mov	%rbx, %rdi
+	mov	$LIMEN_SYS_REPLY_WAIT, %eax
+	jmp	1b
+	.globl	snippet_echo_end
+snippet_echo_end:
 
 /* Answers a reflected system call with the sum of its number and its argument. */
 	.globl	reflection_handler
