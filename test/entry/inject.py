@@ -56,7 +56,12 @@ class Injector:
     def prepare(self):
         """Stops in the guest at the first round."""
         self.remote.break_at(self.guest["path_begin"])
-        self.remote.resume()
+        while True:
+            self.remote.resume()
+            if self.remote.registers().cs & 3 == 3:
+                break
+            # The firmware or the loader, at the same address.
+            self.remote.step()
         self.remote.write(self.scratch, DEBUG_CODE)
         self.vectors = self.image.vectors(self.remote)
 
