@@ -106,7 +106,9 @@ struct stack {
 #define IST_STRIDE    0x4000u  /* from one instance of an IST stack down to the next */
 void stacks_init(struct arch_cpu *cpu);
 bool stack_find(uint64_t address, struct stack *stack);
-bool stack_is_nmi(uint64_t address);
+uint64_t ist_pointer(unsigned ist, unsigned instance); /* of the hole, beyond the last */
+/* The frame that the IST entry pushed on whose stack `rsp` is, and which entry; NULL on others. */
+const struct limen_regs *ist_frame(uint64_t rsp, unsigned *ist);
 struct arch_thread *thread_of_stack(uint64_t stack_top);
 
 /* fpu.c */
