@@ -230,7 +230,7 @@ enum limen_counter {
     LIMEN_COUNTER_INIT_TSC = 5,     /* TSC at the exit to init's first instruction */
     LIMEN_COUNTER_CALIBRATION = 6,  /* ticks of that spent waiting to calibrate the timer */
     LIMEN_COUNTER_NMIS = 7,
-    LIMEN_COUNTER_MACHINE_CHECKS = 8, /* corrected ones */
+    LIMEN_COUNTER_MACHINE_CHECKS = 8, /* that did no harm: corrected, or unused */
     LIMEN_COUNTER_SPURIOUS_IRQS = 9,
     LIMEN_COUNTER_COUNT
 };
