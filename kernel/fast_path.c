@@ -7,59 +7,65 @@
 #include "scheduler.h"
 #include <limen/message.h>
 
-static bool names(const struct slot *slot, enum limen_type type, unsigned right)
+static inline bool names(const struct slot *slot, enum limen_type type, unsigned right)
 {
-    return slot && slot->type == type && slot->rights & right;
+    return slot->type == type && slot->rights & right;
 }
 
 /* A message of words alone, without capabilities or bits a sender may not set, that both threads
  * have the pages for. */
-static bool is_plain(uint64_t tag, const struct thread *from, const struct thread *to)
+static inline bool is_plain(uint64_t tag, const struct thread *from, const struct thread *to)
 {
     uint32_t words = (uint32_t)tag;
-    return words <= LIMEN_WORDS_IN_REGISTERS ||
+    return __builtin_expect(words <= LIMEN_WORDS_IN_REGISTERS, 1) ||
            (words <= LIMEN_WORDS_MAX && from->page && to->page);
 }
 
 /* The scheduler would choose this thread once the current one waits. */
-static bool comes_next(const struct thread *thread)
+static inline bool comes_next(const struct thread *thread)
 {
-    return !this_cpu->ready_words || (int)thread->priority >= scheduler_top();
+    return __builtin_expect(!this_cpu->ready_words, 1) || (int)thread->priority >= scheduler_top();
 }
 
-static void hand_over(const struct thread *from, const struct thread *to, uint64_t badge)
+static inline __attribute__((always_inline)) void hand_over(const struct thread *from,
+                                                            const struct thread *to, uint64_t badge)
 {
+    const unsigned first = LIMEN_WORDS_IN_REGISTERS;
     const struct limen_regs *source = from->arch.regs;
     struct limen_regs *target = to->arch.regs;
     uint64_t tag = source->rsi;
-    unsigned words = limen_tag_words(tag);
+    unsigned words = (unsigned)tag;
 
-    for (unsigned i = 0; i < words && i < LIMEN_WORDS_IN_REGISTERS; i++)
+    if (__builtin_expect(words > first, 0)) {
+        arch_copy_words(&to->page->words[first], &from->page->words[first], words - first);
+        words = first;
+    }
+    for (unsigned i = 0; i < words; i++)
         target->words[i] = source->words[i];
-    if (words > LIMEN_WORDS_IN_REGISTERS)
-        memcpy(&to->page->words[LIMEN_WORDS_IN_REGISTERS],
-               &from->page->words[LIMEN_WORDS_IN_REGISTERS],
-               (words - LIMEN_WORDS_IN_REGISTERS) * sizeof(uint64_t));
     target->rsi = tag;
     target->rdi = badge;
     target->rax = LIMEN_OK;
 }
 
-static struct limen_regs *switch_directly(struct thread *from, struct thread *to)
+static inline __attribute__((always_inline)) struct limen_regs *switch_directly(struct thread *from,
+                                                                                struct thread *to)
 {
     to->state = LIMEN_THREAD_READY;
     to->waits_on = NULL;
     this_cpu->current = to;
     this_cpu->counters[LIMEN_COUNTER_FAST_IPC]++;
     arch_switch(&from->arch, &to->arch);
-    return to->arch.regs;
+    return current_thread()->arch.regs; /* `to`: read again, so that no register need keep it */
 }
 
 struct limen_regs *fast_call(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    const struct slot *slot = table_at(self, (uint32_t)regs->rdi);
+    uint64_t index = (uint32_t)regs->rdi;
 
+    if (!table_has(self, index))
+        return NULL;
+    const struct slot *slot = &self->table[index];
     if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE))
         return NULL;
     struct endpoint *endpoint = slot->object;
@@ -72,8 +78,7 @@ struct limen_regs *fast_call(struct limen_regs *regs)
         return NULL;
 
     /* Point of no return. */
-    list_remove(&server->queue);
-    if (list_is_empty(&endpoint->queue))
+    if (list_drop_first(&endpoint->queue))
         endpoint->state = ENDPOINT_IDLE;
     hand_over(self, server, slot->badge);
     reply->caller = self;
@@ -88,11 +93,14 @@ struct limen_regs *fast_call(struct limen_regs *regs)
 struct limen_regs *fast_reply_wait(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    const struct slot *slot = table_at(self, (uint32_t)regs->rdi);
-    const struct slot *reply_slot = table_at(self, regs->rdi >> 32);
+    uint64_t index = (uint32_t)regs->rdi;
+    uint64_t reply_index = regs->rdi >> 32;
 
-    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_READ) ||
-        !names(reply_slot, LIMEN_TYPE_REPLY, LIMEN_RIGHTS_ALL))
+    if (!table_has(self, index) || !table_has(self, reply_index))
+        return NULL;
+    const struct slot *slot = &self->table[index];
+    const struct slot *reply_slot = &self->table[reply_index];
+    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_READ) || reply_slot->type != LIMEN_TYPE_REPLY)
         return NULL;
     struct endpoint *endpoint = slot->object;
     struct reply *reply = reply_slot->object;

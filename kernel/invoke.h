@@ -34,25 +34,25 @@ operation kernel_invoke;
 
 struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs);
 
-/* The entry at an index of the thread's table, empty or not; NULL outside it, and for entry 0,
- * which is the table's header.  `slots` is at least 1. */
-static inline struct slot *table_at(const struct thread *thread, uint64_t index)
+/* Whether the thread's table has an entry, empty or not, at the index.  Entry 0 is the table's
+ * header and no capability; `slots` is at least 1. */
+static inline bool table_has(const struct thread *thread, uint64_t index)
 {
-    return index - 1 < thread->slots - 1 ? &thread->table[index] : NULL;
+    return index - 1 < thread->slots - 1;
 }
 
 /* The capability at an index of the thread's table, or NULL. */
 static inline struct slot *table_lookup(const struct thread *thread, uint64_t index)
 {
-    struct slot *slot = table_at(thread, index);
-    return slot && !slot_is_empty(slot) ? slot : NULL;
+    return table_has(thread, index) && !slot_is_empty(&thread->table[index]) ? &thread->table[index]
+                                                                             : NULL;
 }
 
 /* The empty slot at an index of the thread's table, or NULL. */
 static inline struct slot *table_place(const struct thread *thread, uint64_t index)
 {
-    struct slot *slot = table_at(thread, index);
-    return slot && slot_is_empty(slot) ? slot : NULL;
+    return table_has(thread, index) && slot_is_empty(&thread->table[index]) ? &thread->table[index]
+                                                                            : NULL;
 }
 
 /* The capability of the given type and rights at an index of the caller's table. */

@@ -19,15 +19,6 @@ void scheduler_init(struct cpu *cpu)
     cpu->current = &cpu->idle;
 }
 
-int scheduler_top(void)
-{
-    uint64_t words = this_cpu->ready_words;
-    if (!words)
-        return -1;
-    unsigned word = BITS - 1 - (unsigned)__builtin_clzll(words);
-    return (int)(word * BITS + BITS - 1 - (unsigned)__builtin_clzll(this_cpu->ready[word]));
-}
-
 /* The one-shot timer must not stand later than the end of the slice or the next deadline.  It may
  * stand earlier, where what it was set for has gone: setting it costs more than an interrupt now
  * and then that finds nothing to do. */
@@ -70,9 +61,11 @@ static void enqueue_preempted(struct cpu *cpu)
 {
     struct thread *thread = cpu->current;
     uint64_t now = arch_ticks();
+    bool unfinished = cpu->slice_end > now;
+    bool begun = cpu->slice_end != UINT64_MAX;
 
-    thread->slice = cpu->slice_end > now ? cpu->slice_end - now : 0;
-    enqueue(cpu, thread, thread->slice != 0);
+    thread->slice = unfinished && begun ? cpu->slice_end - now : 0;
+    enqueue(cpu, thread, unfinished);
 }
 
 void scheduler_ready(struct thread *thread)

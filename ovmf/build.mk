@@ -27,6 +27,7 @@ $(BUILD)/ovmf/park.obj: ovmf/park.c efi/fw_cfg.h efi/build.mk
 ## dd if=build/limen.img of=/dev/YOUR-USB-STICK bs=1M conv=fsync
 .PHONY: image
 image: $(BUILD)/limen.img
+	@echo $<
 
 ## How QEMU runs the guest: tcg (software) or kvm; empty: what works here.
 ACCEL ?=
@@ -64,11 +65,11 @@ run-image: $(if $(filter 1,$(CHECKS)),$(BUILD)/check/limen.img,$(BUILD)/limen.im
 ## make run CMD='ps' runs that line, prints its output and ends with its status.
 .PHONY: run
 run:
-	@$(MAKE) --no-print-directory run-image >&2
+	@$(SUBMAKE) run-image >&2
 	@ovmf/run.py
 
 ## Open gdb on the machine that make run has running, or on a new one at its first instruction.
 .PHONY: debug
 debug:
-	@$(MAKE) --no-print-directory run-image
+	@$(SUBMAKE) run-image
 	@ovmf/debug.py

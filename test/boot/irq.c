@@ -192,27 +192,27 @@ TEST(irq, timer_s_interrupt_is_a_notification)
     }
 }
 
-static volatile uint64_t spins;
+/* It interrupts a thread that spins in ring 3, and runs its driver at once. */
+static volatile bool driven;
 
-static void spin(void *unused)
+static void wait_and_tell(void *unused)
 {
     (void)unused;
-    for (;;)
-        spins++;
+    wait_for_irq();
+    driven = true;
 }
 
-/* It interrupts a thread that spins in ring 3, and runs its driver at once. */
 TEST(irq, preempts_a_spinning_thread)
 {
     take(PIT_LINE);
     silence_timer();
     poll();
     expect_ok(limen_irq_ack(irq));
-    spins = 0;
-    spawn(LOWER, spin, NULL);
+    driven = false;
+    spawn(HIGHER, wait_and_tell, NULL);
     start_timer();
-    wait_for_irq();
-    expect(spins > 0);
+    while (!driven)
+        ; /* ends only by preemption */
     silence_timer();
 }
 
@@ -290,9 +290,12 @@ TEST(irq, clock_interrupts_again_and_again)
     poll();
     expect_ok(limen_irq_ack(irq));
     rtc_write(RTC_STATUS_B, status | RTC_PERIODIC);
-    for (unsigned i = 0; i < 5; i++) {
+    /* QEMU's I/O APIC takes a period that ends before the status is read for another edge, so there
+     * can be interrupts without a cause. */
+    for (unsigned served = 0; served < 5;) {
         wait_for_irq();
-        expect(rtc_read(RTC_STATUS_C) & RTC_PERIODIC);
+        if (rtc_read(RTC_STATUS_C) & RTC_PERIODIC)
+            served++;
         expect_ok(limen_irq_ack(irq));
     }
     rtc_write(RTC_STATUS_B, status);

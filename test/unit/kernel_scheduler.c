@@ -111,7 +111,10 @@ static void test_yield_begins_a_new_turn(void **state)
     make_actors_and_wait(2, priorities);
     host.now += SLICE / 2;
     yield();
-    assert_int_equal(host.timer, host.now + SLICE);
+    assert_int_equal(host_cpu->slice_end, host.now + SLICE);
+    interrupt_at(host.timer); /* of the turn that was cut short */
+    assert_true(runs(1));
+    assert_int_equal(host.timer, host_cpu->slice_end);
 }
 
 /* -- preemption -- */
@@ -210,24 +213,43 @@ static void test_interruptions_do_not_prolong_a_turn(void **state)
     assert_int_equal(turns[0] + turns[1], 40);
 }
 
+/* A turn begins when somebody else is ready; until then a thread has all of one before it. */
+static void test_interrupted_before_its_turn_began(void **state)
+{
+    const unsigned priorities[] = {7, 9, 7};
+    (void)state;
+    unsigned better = signal_to(0), equal = signal_to(1);
+    make_actors_and_wait(3, priorities);
+    waits_for(1, better);
+    waits_for(2, equal);
+    assert_true(runs(0));
+    assert_int_equal(host_cpu->slice_end, UINT64_MAX);
+    notification_signal(object_at(better), 1);
+    interrupt_at(host.now + 100);
+    assert_true(runs(1));
+    notification_signal(object_at(equal), 1);
+    enter(LIMEN_SYS_WAIT, better, 0);
+    assert_true(runs(0));
+    assert_int_equal(host_cpu->slice_end, host.now + SLICE);
+}
+
 /* -- ticks -- */
 
+/* One that was set before may still come. */
 static void test_thread_alone_sees_no_ticks(void **state)
 {
     const unsigned priorities[] = {7, 7};
     (void)state;
     make_actors_and_wait(2, priorities);
-    assert_true(host.timer != HOST_NEVER);
     enter(LIMEN_SYS_WAIT, make(LIMEN_TYPE_NOTIFICATION, 0), 0);
     assert_true(runs(1));
+    assert_int_equal(host_cpu->slice_end, UINT64_MAX);
+    interrupt_at(host.timer);
     assert_int_equal(host.timer, HOST_NEVER);
-    become(actors[1].thread);
-    unsigned signal = wake_init;
-    enter(LIMEN_SYS_SEND, signal, 0);
+    enter(LIMEN_SYS_SEND, wake_init, 0);
     assert_ptr_equal(current(), world.init);
     EXPECT(OK, actors[1].slot, LIMEN_THREAD_SUSPEND);
-    if (host.timer != HOST_NEVER)
-        interrupt_at(host.timer);
+    interrupt_at(host.timer);
     assert_int_equal(host.timer, HOST_NEVER);
 }
 
@@ -365,6 +387,7 @@ int main(void)
         WORLD_TEST(test_interrupt_that_wakes_a_better_thread),
         WORLD_TEST(test_preempted_in_a_window),
         WORLD_TEST(test_interruptions_do_not_prolong_a_turn),
+        WORLD_TEST(test_interrupted_before_its_turn_began),
         WORLD_TEST(test_thread_alone_sees_no_ticks),
         WORLD_TEST(test_idle_sees_no_ticks),
         WORLD_TEST(test_one_setting_of_the_timer_a_turn),
