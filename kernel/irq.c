@@ -50,8 +50,9 @@ static enum limen_error issue(struct invocation *call)
         invoke_argument(call, call->word[2], LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &untyped);
     if (error)
         return error;
-    if (untyped->device)
-        return LIMEN_WRONG_TYPE;
+    error = untyped_check(untyped, LIMEN_TYPE_IRQ);
+    if (error)
+        return error;
     struct slot *place = table_place(call->self, call->word[3]);
     if (!place)
         return LIMEN_SLOT_OCCUPIED;

@@ -39,10 +39,13 @@ static void set_timer(struct cpu *cpu)
     }
 }
 
-/* A slice runs only while somebody else is ready, so an undisturbed thread sees no ticks. */
-static void start_slice(struct cpu *cpu)
+/* Begins the current thread's turn, or what is left of it.  A slice runs only while somebody else
+ * is ready, so an undisturbed thread sees no ticks. */
+static void start_slice(struct cpu *cpu, uint64_t left)
 {
-    cpu->slice_end = arch_ticks() + arch_ns_to_ticks(SLICE_NS);
+    cpu->slice_end = UINT64_MAX;
+    if (cpu->ready_words)
+        cpu->slice_end = arch_ticks() + (left ? left : arch_ns_to_ticks(SLICE_NS));
     set_timer(cpu);
 }
 
@@ -56,7 +59,18 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool first)
     else
         list_append(&cpu->queues[thread->priority], &thread->queue);
     if (cpu->slice_end == UINT64_MAX && cpu->current != &cpu->idle)
-        start_slice(cpu);
+        start_slice(cpu, 0);
+}
+
+/* The current thread makes room for a more important one, and will go on with what is left of its
+ * turn: a fresh turn after each interruption would let it keep its equals out for ever. */
+static void enqueue_preempted(struct cpu *cpu)
+{
+    struct thread *thread = cpu->current;
+    uint64_t now = arch_ticks();
+
+    thread->slice = cpu->slice_end > now ? cpu->slice_end - now : 0;
+    enqueue(cpu, thread, thread->slice != 0);
 }
 
 void scheduler_ready(struct thread *thread)
@@ -93,12 +107,8 @@ struct limen_regs *scheduler_switch(struct thread *to)
         cpu->counters[LIMEN_COUNTER_SWITCHES]++;
         arch_switch(&from->arch, &to->arch);
     }
-    if (cpu->ready_words && to != &cpu->idle) {
-        start_slice(cpu);
-    } else {
-        cpu->slice_end = UINT64_MAX;
-        set_timer(cpu);
-    }
+    start_slice(cpu, to->slice);
+    to->slice = 0;
     struct limen_regs *resume = to->resume;
     if (resume) {
         to->resume = NULL;
@@ -130,7 +140,7 @@ struct limen_regs *scheduler_leave(void)
     if (runs_on(cpu, scheduler_top()))
         return cpu->current->arch.regs;
     if (cpu->current->state == LIMEN_THREAD_READY && cpu->current != &cpu->idle)
-        enqueue(cpu, cpu->current, true);
+        enqueue_preempted(cpu);
     return switch_to_first();
 }
 
@@ -157,13 +167,13 @@ struct limen_regs *kernel_reschedule(struct limen_regs *regs)
     bool slice_over = cpu->slice_end != UINT64_MAX && arch_ticks() >= cpu->slice_end;
     if (runnable && (top < (int)current->priority || (top == current->priority && !slice_over))) {
         if (slice_over)
-            start_slice(cpu);
+            start_slice(cpu, 0);
         return regs;
     }
     if (regs != current->arch.regs)
         current->resume = regs;
     if (runnable)
-        enqueue(cpu, current, !slice_over);
+        enqueue_preempted(cpu);
     return switch_to_first();
 }
 

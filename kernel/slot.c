@@ -256,6 +256,9 @@ bool slot_drop_step(struct slot *slot)
     if (slot->holder == HOLDER_GRAVE)
         return false;
     if (slot->child) {
+        /* What is lifted from untyped memory still lies in it: until the capability is gone, that
+         * it has no children does not mean that its memory is free. */
+        slot->doomed = slot->type == LIMEN_TYPE_UNTYPED;
         lift_first_child(slot);
         return false;
     }

@@ -34,9 +34,9 @@ struct slot {
     uint64_t order : 6;  /* of an untyped, frame, table or space */
     uint64_t holder : 4; /* enum holder, a property of the place */
     uint64_t device : 1; /* untyped, frame: not ordinary memory */
-    uint64_t unused : 1;
-    uint64_t page : 36; /* frame: number of the virtual page where mapped */
-    void *object;       /* physical-map address; for ports the range, for a frame its memory */
+    uint64_t doomed : 1; /* untyped: its deletion has begun, so nothing is made of it */
+    uint64_t page : 36;  /* frame: number of the virtual page where mapped */
+    void *object;        /* physical-map address; for ports the range, for a frame its memory */
     struct slot *child;
     struct slot *next;
     struct slot *prev;

@@ -152,7 +152,7 @@ static enum limen_error donate(struct invocation *call)
         invoke_argument(call, call->word[0], LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &untyped);
     if (error)
         return error;
-    if (untyped->child || untyped->device)
+    if (untyped->child || untyped->doomed || untyped->device)
         return LIMEN_BUSY;
     if (untyped->order < LIMEN_PAGE_ORDER)
         return LIMEN_OUT_OF_RANGE;

@@ -47,7 +47,8 @@ struct thread {
         uint64_t stack;
     } reflection;
     uint64_t name[2];
-    uint64_t ran; /* ticks, up to the last switch */
+    uint64_t slice; /* ticks left of the turn in which it was preempted; 0: none */
+    uint64_t ran;   /* ticks, up to the last switch */
     struct slot space_slot;
     struct slot table_slot;
     struct slot fault_slot;

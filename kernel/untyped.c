@@ -137,10 +137,12 @@ void untyped_reclaim(struct slot *untyped)
 }
 
 /* Nothing the kernel relies on is made of memory that others may write: a device, the firmware. */
-static enum limen_error check_kind(const struct slot *untyped, enum limen_type type)
+enum limen_error untyped_check(const struct slot *untyped, enum limen_type type)
 {
     bool any = type == LIMEN_TYPE_FRAME || type == LIMEN_TYPE_UNTYPED;
-    return any || !untyped->device ? LIMEN_OK : LIMEN_WRONG_TYPE;
+    if (untyped->device && !any)
+        return LIMEN_WRONG_TYPE;
+    return untyped->doomed ? LIMEN_BUSY : LIMEN_OK;
 }
 
 /* Everything that can be refused is refused here, before anything is made. */
@@ -155,7 +157,7 @@ static enum limen_error check(const struct invocation *call, const struct retype
         return LIMEN_BAD_ARGUMENT;
     if (want->count == 0 || want->count > LIMEN_RETYPE_COUNT_MAX)
         return LIMEN_OUT_OF_RANGE;
-    enum limen_error error = check_kind(untyped, want->type);
+    enum limen_error error = untyped_check(untyped, want->type);
     if (error)
         return error;
     if (want->order > untyped->order ||
@@ -195,7 +197,7 @@ static enum limen_error make_step(struct invocation *call, struct retype *want)
         invoke_argument(call, call->index, LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &untyped);
 
     if (!error)
-        error = check_kind(untyped, want->type);
+        error = untyped_check(untyped, want->type);
     if (!error)
         error = destination(call, want, want->made, &place);
     if (error)

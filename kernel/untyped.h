@@ -13,6 +13,9 @@ unsigned untyped_object_order(enum limen_type type, uint64_t order);
  */
 uint64_t untyped_place(uint64_t used, unsigned order);
 
+/* Whether objects of this type can be made of the memory at all. */
+enum limen_error untyped_check(const struct slot *untyped, enum limen_type type);
+
 /* Starts again from the first byte where nothing derived is left. */
 void untyped_reclaim(struct slot *untyped);
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import gdb
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVERS = ROOT / "build" / "servers"
+SERVERS = ("build/servers/*.elf", "build/test/boot/*.elf")
 PREFIXED = ROOT / "build" / "debug"
 BACKTRACE_MAX = 40
 TYPE, STATE = ("limen_type", "LIMEN_TYPE_"), ("limen_thread_state", "LIMEN_THREAD_")
@@ -254,7 +254,7 @@ class Backtrace(gdb.Command):
 def load_server_symbols():
     """Each server's symbols; the linker gave each addresses of its own (servers/build.mk)."""
     PREFIXED.mkdir(parents=True, exist_ok=True)
-    for server in sorted(SERVERS.glob("*.elf")):
+    for server in sorted(file for pattern in SERVERS for file in ROOT.glob(pattern)):
         prefixed = PREFIXED / server.name
         subprocess.run(["llvm-objcopy", f"--prefix-symbols={server.stem}.", server, prefixed],
                        check=True)

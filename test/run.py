@@ -55,7 +55,10 @@ def main():
     options = parser.parse_args()
 
     os.chdir(kinds.ROOT)
-    tests = [test for test in kinds.load(options.tests) if re.search(options.only, test.name)]
+    try:
+        tests = [test for test in kinds.load(options.tests) if re.search(options.only, test.name)]
+    except kinds.TestsError as error:
+        sys.exit(f"test: {options.tests}: {error}")
     if not tests:
         sys.exit(f"test: no test has a name that matches {options.only}")
     # Longest first, so that no worker is left alone with one at the end.

@@ -368,6 +368,51 @@ static void test_capability_that_is_deleted(void **state)
     assert_int_equal(result(0), 2);
 }
 
+static void use_the_untyped(void)
+{
+    unsigned frame = fresh();
+    unsigned space = make(LIMEN_TYPE_SPACE, 14);
+    assert_null(slot_at(window.untyped)->child);
+    REFUSED(BUSY, window.untyped, LIMEN_TYPE_FRAME, 12, 0, frame, 1);
+    EXPECT(BUSY, LIMEN_INIT_IRQ_CONTROL, LIMEN_IRQ_CONTROL_ISSUE, 1, 0, window.untyped, frame);
+    EXPECT(BUSY, space, LIMEN_SPACE_DONATE, window.untyped);
+}
+
+/* Its children, handed on one by one, still lie in the memory when it has none left. */
+static void test_nothing_is_made_of_memory_being_deleted(void **state)
+{
+    (void)state;
+    window.untyped = make(LIMEN_TYPE_UNTYPED, 14);
+    for (unsigned i = 0; i < 3; i++)
+        make_from(window.untyped, LIMEN_TYPE_FRAME, 12);
+    at_window(3, use_the_untyped);
+    drop(window.untyped);
+    assert_null(host.window);
+    assert_true(is_empty(window.untyped));
+}
+
+static void kill_init(void)
+{
+    use_the_untyped();
+    EXPECT(OK, INIT, LIMEN_TABLE_DELETE, LIMEN_INIT_THREAD);
+}
+
+static void test_nothing_is_made_of_memory_half_deleted(void **state)
+{
+    (void)state;
+    window.untyped = make(LIMEN_TYPE_UNTYPED, 14);
+    for (unsigned i = 0; i < 3; i++)
+        make_from(window.untyped, LIMEN_TYPE_FRAME, 12);
+    at_window(3, kill_init);
+    if (!setjmp(abandon)) {
+        (void)OP(INIT, LIMEN_TABLE_DELETE, window.untyped);
+        fail_msg("a dead thread went on");
+    }
+    use_the_untyped();
+    drop(window.untyped);
+    assert_true(is_empty(window.untyped));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +433,8 @@ int main(void)
         cmocka_unit_test_setup(test_memory_that_another_takes, window_setup),
         cmocka_unit_test_setup(test_capability_that_is_replaced_by_device_memory, window_setup),
         cmocka_unit_test_setup(test_capability_that_is_deleted, window_setup),
+        cmocka_unit_test_setup(test_nothing_is_made_of_memory_being_deleted, window_setup),
+        cmocka_unit_test_setup(test_nothing_is_made_of_memory_half_deleted, window_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

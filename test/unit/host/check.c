@@ -132,6 +132,8 @@ static void check_memory(void)
         if (slot->type != LIMEN_TYPE_UNTYPED)
             continue;
         assert_true(slot->used <= 1ull << slot->order);
+        if (slot->doomed)
+            continue;
         check_cleared(slot);
         uint64_t start = (uint64_t)slot->object;
         uint64_t used = slot->child ? slot->used : 0;
