@@ -44,7 +44,7 @@ info: action=ignore
 debug: action=ignore, unmapped=report
 """
 
-DEBUG_EXIT = re.compile(rb"\[UNMAP *\] unmapped: \d+-bit write to 00f4 = ([0-9a-f]{8})\n")
+DEBUG_EXIT = re.compile(rb"\[UNMAP *\] unmapped: \d+-bit write to 00f4 = ([0-9a-f]+)\n")
 TRIPLE_FAULT = re.compile(rb"3rd \(\d+\) exception")
 COMMANDS = "c\n"  # for the debugger, which a build that has one starts in
 LOG_KEPT = 4096   # bytes of the log as evidence
