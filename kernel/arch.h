@@ -51,6 +51,9 @@ struct limen_clock;
 void arch_clock_fill(struct limen_clock *clock);
 uint64_t arch_calibration_ticks(void);
 
+/* Counts the hardware errors that nothing has told of, in LIMEN_COUNTER_MACHINE_CHECKS. */
+void arch_machine_check_poll(void);
+
 /* Monotonic nanoseconds to TSC ticks, saturating. */
 uint64_t arch_ns_to_ticks(uint64_t ns);
 uint64_t arch_ticks_to_ns(uint64_t ticks);

@@ -49,6 +49,10 @@ static enum limen_error counter(struct invocation *call)
     case LIMEN_COUNTER_CALIBRATION:
         call->word[0] = arch_calibration_ticks();
         break;
+    case LIMEN_COUNTER_MACHINE_CHECKS:
+        arch_machine_check_poll();
+        call->word[0] = this_cpu->counters[which];
+        break;
     default:
         call->word[0] = this_cpu->counters[which];
         break;

@@ -5,9 +5,9 @@
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
               $(BUILD)/test/fuzz/efi_seeds
-include test/unit/kernel.mk test/unit/servers.mk
+include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk
 
-include test/boot/build.mk
+include test/boot/build.mk test/entry/build.mk
 
 ## A regular expression: make test runs only the tests whose names match.
 ONLY ?=

@@ -102,6 +102,13 @@ static inline void arch_space_set(struct arch_thread *arch, const struct arch_sp
     arch->cr3 = space ? space->cr3 : 0;
 }
 
+/* Words from one place to another that it does not overlap, where a call would cost more than the
+ * copy. */
+static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t count)
+{
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+}
+
 #if LIMEN_CHECKS
 void arch_irqs_off_begin(void);
 void arch_irqs_off_end(void);

@@ -3,9 +3,10 @@
  * Stacks: where each lies, what guards it, and which one an address is on.
  *
  * A processor's area at LIMEN_CPUS_BASE is a row of slots, each with a stack at its upper end and
- * nothing mapped below it.  A stack with instances has one slot for each, used from the uppermost
- * down as its IST pointer moves, and an empty slot below the last: one nesting too many pushes into
- * that hole and is a double fault that says so (docs/hazards/ist.md).
+ * nothing mapped below it.  A stack with instances has one slot for each, so that an exception that
+ * strikes in its own handler does not lose the outer one's frame, and an empty slot below the last:
+ * one nesting too many pushes into that hole and is a double fault that says so
+ * (docs/hazards/ist.md).
  *
  * Thread stacks have a window of their own.  The thread object in the n-th 32 KiB of physical
  * memory owns the n-th 2 MiB of addresses there, by a page table that is part of the object: the
@@ -13,8 +14,7 @@
  */
 #include "internal.h"
 
-#define SLOT      0x4000u
-#define AREA_SIZE 0x40000u
+#define SLOT 0x4000u
 _Static_assert(SLOT == IST_STRIDE, "an instance to a slot");
 
 enum { INTERRUPT, IDLE, DOUBLE_FAULT, MACHINE_CHECK, DEBUG, NMI, CPU_STACKS };
@@ -29,11 +29,11 @@ static const struct {
     [INTERRUPT] = {"interrupt", 1, 1, 0, 0x4000},
     [IDLE] = {"idle", 2, 1, 0, 0x2000},
     [DOUBLE_FAULT] = {"double fault", 3, 1, IST_DF, 0x2000},
-    [MACHINE_CHECK] = {"machine check", 4, 1, IST_MC, 0x2000},
-    [DEBUG] = {"debug", 7, 2, IST_DB, 0x2000}, /* 7, 6, and the hole 5 */
-    [NMI] = {"NMI", 11, 3, IST_NMI, 0x2000},   /* 11, 10, 9, and the hole 8 */
+    [MACHINE_CHECK] = {"machine check", 6, 2, IST_MC, 0x2000}, /* 6, 5, and the hole 4 */
+    [DEBUG] = {"debug", 9, 2, IST_DB, 0x2000},                 /* 9, 8, and the hole 7 */
+    [NMI] = {"NMI", 13, 3, IST_NMI, 0x2000},                   /* 13, 12, 11, and the hole 10 */
 };
-_Static_assert(12 * SLOT <= AREA_SIZE, "the slots fit the area");
+_Static_assert(14 * SLOT <= CPU_AREA_SIZE, "the slots fit the area");
 
 #define THREAD_WINDOW     LARGE_PAGE_SIZE /* of addresses, for one thread object */
 #define THREAD_TABLE_PAGE 2u              /* page of the thread object that is the page table */
@@ -44,6 +44,16 @@ _Static_assert(12 * SLOT <= AREA_SIZE, "the slots fit the area");
 static uint64_t slot_top(unsigned slot)
 {
     return LIMEN_CPUS_BASE + (uint64_t)(slot + 1) * SLOT;
+}
+
+uint64_t ist_pointer(unsigned ist, unsigned instance)
+{
+    unsigned i = 0;
+    while (cpu_stacks[i].ist != ist)
+        i++;
+    if (instance > cpu_stacks[i].instances)
+        instance = cpu_stacks[i].instances;
+    return slot_top(cpu_stacks[i].slot - instance) - IST_TOP_WORDS;
 }
 
 void stacks_init(struct arch_cpu *cpu)
@@ -57,7 +67,7 @@ void stacks_init(struct arch_cpu *cpu)
                 *(struct cpu **)(top - IST_TOP_WORDS) = cpu->self;
         }
         if (cpu_stacks[i].ist)
-            cpu->tss.ist[cpu_stacks[i].ist - 1] = slot_top(cpu_stacks[i].slot) - IST_TOP_WORDS;
+            cpu->tss.ist[cpu_stacks[i].ist - 1] = ist_pointer(cpu_stacks[i].ist, 0);
     }
     cpu->interrupt_stack = slot_top(cpu_stacks[INTERRUPT].slot);
 }
@@ -151,7 +161,7 @@ static bool find_cpu_stack(uint64_t address, struct stack *stack)
 
 bool stack_find(uint64_t address, struct stack *stack)
 {
-    if (address - LIMEN_CPUS_BASE < AREA_SIZE)
+    if (address - LIMEN_CPUS_BASE < CPU_AREA_SIZE)
         return find_cpu_stack(address, stack);
 
     uint64_t boot_base = LIMEN_BOOT_STACK_BASE + PAGE_SIZE;
@@ -176,9 +186,15 @@ bool stack_find(uint64_t address, struct stack *stack)
     return address < top && (*directory_entry(window) & PTE_PRESENT);
 }
 
-bool stack_is_nmi(uint64_t address)
+const struct limen_regs *ist_frame(uint64_t rsp, unsigned *ist)
 {
-    uint64_t slot = (address - LIMEN_CPUS_BASE) / SLOT;
-    return address >= LIMEN_CPUS_BASE && slot <= cpu_stacks[NMI].slot &&
-           slot + cpu_stacks[NMI].instances > cpu_stacks[NMI].slot;
+    uint64_t slot = (rsp - 1 - LIMEN_CPUS_BASE) / SLOT; /* an empty stack's RSP is just above it */
+    for (unsigned i = 0; i < CPU_STACKS; i++) {
+        if (!cpu_stacks[i].ist || slot > cpu_stacks[i].slot ||
+            slot + cpu_stacks[i].instances <= cpu_stacks[i].slot)
+            continue;
+        *ist = cpu_stacks[i].ist;
+        return (const struct limen_regs *)(slot_top((unsigned)slot) - IST_TOP_WORDS) - 1;
+    }
+    return NULL;
 }

@@ -139,11 +139,32 @@ static bool on_user_stack(uint64_t rip)
            (rip >= (uint64_t)exit_on_user_stack && rip < (uint64_t)exit_by_iret);
 }
 
-/* Whether an NMI handler was interrupted, which includes its first instructions, before it could
- * have said so in any variable. */
+/* The frame of the paranoid entry that `regs` interrupted, which includes its first instructions,
+ * before it could have said so in any variable; NULL if none was. */
+static const struct limen_regs *outer_frame(const struct limen_regs *regs, unsigned *ist)
+{
+    if (from_user(regs) || on_user_stack(regs->rip))
+        return NULL;
+    return ist_frame(regs->rsp, ist);
+}
+
+/* Whether an NMI handler was interrupted, be it by way of another paranoid entry. */
 static bool interrupted_nmi(const struct limen_regs *regs)
 {
-    return !on_user_stack(regs->rip) && stack_is_nmi(regs->rsp);
+    unsigned ist = 0;
+    while (ist != IST_NMI && (regs = outer_frame(regs, &ist)) != NULL)
+        ;
+    return ist == IST_NMI;
+}
+
+/* Whether the instance of an IST stack that begins at `pointer` holds one of the frames that
+ * `regs` and those it interrupted are. */
+static bool is_in_use(uint64_t pointer, const struct limen_regs *regs)
+{
+    unsigned ist;
+    while (regs && (uint64_t)(regs + 1) != pointer)
+        regs = outer_frame(regs, &ist);
+    return regs != NULL;
 }
 
 /*
@@ -167,17 +188,27 @@ static bool debug_of_kernel(struct limen_regs *regs)
     return true;
 }
 
-/* Another exception of the same kind, from here on, takes the next instance of the stack. */
-static void next_instance(unsigned ist)
+/*
+ * From here on, another exception of the same kind takes an instance of the stack that is free, or
+ * meets the hole.  The pointer is not moved back: the frame of `regs` is needed until the last
+ * instruction of the way out, so there is no moment at which its instance could be offered again.
+ */
+static void keep_frame(const struct limen_regs *regs, unsigned ist)
 {
-    this_arch_cpu->tss.ist[ist - 1] -= IST_STRIDE;
+    unsigned instance = 0;
+    while (is_in_use(ist_pointer(ist, instance), regs))
+        instance++;
+    this_arch_cpu->tss.ist[ist - 1] = ist_pointer(ist, instance);
     __asm__ volatile("" : : : "memory");
 }
 
-static void previous_instance(unsigned ist)
+/* Only when all are in use has the pointer to come out of the hole, to the instance about to be
+ * free. */
+static void leave_hole(const struct limen_regs *regs, unsigned ist)
 {
     __asm__ volatile("" : : : "memory");
-    this_arch_cpu->tss.ist[ist - 1] += IST_STRIDE;
+    if (this_arch_cpu->tss.ist[ist - 1] == ist_pointer(ist, UINT32_MAX))
+        this_arch_cpu->tss.ist[ist - 1] = (uint64_t)(regs + 1);
 }
 
 /* True: the entry is to leave without IRETQ (docs/hazards/nmi-nesting.md). */
@@ -186,18 +217,20 @@ bool arch_paranoid(struct limen_regs *regs)
     bool no_iret = false;
     switch (regs->origin) {
     case VECTOR_NMI:
-        next_instance(IST_NMI);
+        keep_frame(regs, IST_NMI);
         kernel_count(LIMEN_COUNTER_NMIS);
-        previous_instance(IST_NMI);
+        leave_hole(regs, IST_NMI);
         break;
     case VECTOR_DB:
-        next_instance(IST_DB);
+        keep_frame(regs, IST_DB);
         no_iret = debug_of_kernel(regs);
-        previous_instance(IST_DB);
+        leave_hole(regs, IST_DB);
         break;
     case VECTOR_MC:
+        keep_frame(regs, IST_MC); /* before another one is allowed */
         machine_check(regs);
         no_iret = interrupted_nmi(regs);
+        leave_hole(regs, IST_MC);
         break;
     default:
         exception_of_kernel(regs);

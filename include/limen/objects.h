@@ -161,7 +161,8 @@ enum limen_space_op {
 /* Frames.  A capability to a frame holds at most one mapping; copy it to map it twice. */
 enum limen_frame_op {
     /* word 0 slot of the space, 1 virtual address, 2 rights (READ, WRITE or EXECUTE; never both of
-     * the last two), 3 cache mode (enum limen_cache) */
+     * the last two), 3 cache mode (enum limen_cache).  Whatever is mapped can be read, so the
+     * capability needs READ besides what is asked for. */
     LIMEN_FRAME_MAP = 1,
     LIMEN_FRAME_UNMAP = 2,
     /* -> word 0 physical address, 1 order, 2 whether device memory, 3 mapped virtual address or 0
@@ -236,7 +237,7 @@ enum limen_counter {
     LIMEN_COUNTER_INIT_TSC = 5,     /* TSC at the exit to init's first instruction */
     LIMEN_COUNTER_CALIBRATION = 6,  /* ticks of that spent waiting to calibrate the timer */
     LIMEN_COUNTER_NMIS = 7,
-    LIMEN_COUNTER_MACHINE_CHECKS = 8, /* corrected ones */
+    LIMEN_COUNTER_MACHINE_CHECKS = 8, /* that did no harm: corrected, or unused */
     LIMEN_COUNTER_SPURIOUS_IRQS = 9,
     LIMEN_COUNTER_COUNT
 };

@@ -153,6 +153,15 @@ enum limen_error limen_space_donate(uint32_t space, uint32_t untyped)
     return limen_call4(space, LIMEN_SPACE_DONATE, (uint64_t[4]){untyped});
 }
 
+enum limen_error limen_frame_info(uint32_t frame, struct limen_frame_info *info)
+{
+    uint64_t words[4] = {0};
+    enum limen_error error = limen_call4(frame, LIMEN_FRAME_INFO, words);
+
+    *info = (struct limen_frame_info){words[0], (unsigned)words[1], words[2] != 0, words[3]};
+    return error;
+}
+
 enum limen_error limen_irq_issue(uint32_t control, unsigned line, enum limen_irq_mode mode,
                                  uint32_t untyped, uint32_t to)
 {

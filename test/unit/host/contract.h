@@ -47,6 +47,12 @@ static inline uint64_t virt_to_phys(const void *address)
     return (uint64_t)((const char *)address - host_memory);
 }
 
+static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        to[i] = from[i];
+}
+
 uint64_t arch_ticks(void);
 void arch_window(void);
 void arch_switch(struct arch_thread *from, struct arch_thread *to);

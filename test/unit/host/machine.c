@@ -79,6 +79,10 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
     return ticks / HOST_TICKS_A_NS;
 }
 
+void arch_machine_check_poll(void)
+{
+}
+
 uint64_t arch_calibration_ticks(void)
 {
     return 12345;

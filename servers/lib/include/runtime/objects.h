@@ -82,6 +82,15 @@ static inline enum limen_error limen_unmap(uint32_t frame)
     return limen_call0(frame, LIMEN_FRAME_UNMAP);
 }
 
+struct limen_frame_info {
+    uint64_t physical;
+    unsigned order;
+    bool device;
+    uint64_t mapped; /* address, or 0 */
+};
+
+enum limen_error limen_frame_info(uint32_t frame, struct limen_frame_info *info);
+
 /* -- interrupts and ports -- */
 
 enum limen_error limen_irq_issue(uint32_t control, unsigned line, enum limen_irq_mode mode,

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the injector, outside the machine, takes hold of the guest (docs/injection.md). */
+#ifndef ENTRY_PATHS_H
+#define ENTRY_PATHS_H
+
+#include <stdbool.h>
+
+/* The injector stops at both.  All that enters the kernel in between is the path `name`. */
+void path_begin(const char *name);
+void path_end(void);
+
+/* All 16 SSE registers and MXCSR, the data segments' bases. */
+struct extended {
+    _Alignas(16) unsigned char xmm[16][16];
+    unsigned mxcsr;
+    unsigned long fs_base, gs_base;
+};
+void extended_load(const struct extended *from); /* but for the bases */
+void extended_store(struct extended *to);
+
+#endif

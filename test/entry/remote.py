@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""A debugger's end of the GDB remote protocol, as far as injection needs it.
+
+The machine stands still whenever one of these functions has returned.  See "GDB Remote Serial
+Protocol" in gdb's manual, and gdbstub.c's order of registers in QEMU's target/i386.
+"""
+
+import select
+import socket
+import struct
+from dataclasses import dataclass
+
+GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
+           "r13", "r14", "r15", "rip")
+SELECTORS = ("eflags", "cs", "ss", "ds", "es", "fs", "gs")
+BASES = ("fs_base", "gs_base", "k_gs_base", "cr0", "cr2", "cr3", "cr4", "cr8", "efer")
+NUMBERS = {name: number for number, name in enumerate(GENERAL + SELECTORS)}
+LAYOUT = struct.Struct(f"<{len(GENERAL)}Q{len(SELECTORS)}I{len(BASES)}Q")
+
+READ_MAX = 1024  # bytes of one packet
+
+SECONDS = 30  # no command takes as long, unless the machine hangs
+
+
+class RemoteError(Exception):
+    """The machine did not do what it was told to."""
+
+
+@dataclass
+class Registers:
+    """All that the debugger can see of a processor: the numbers, and the rest as it came."""
+
+    values: dict
+    extended: bytes  # x87, SSE
+
+    def __getattr__(self, name):
+        return self.values[name]
+
+    @property
+    def in_kernel(self):
+        return self.values["cs"] & 3 == 0
+
+    def differences(self, other, ignored_flags=0):
+        found = [f"{name} {other.values[name]:#x} instead of {value:#x}"
+                 for name, value in self.values.items()
+                 if (value ^ other.values[name]) & ~(ignored_flags if name == "eflags" else 0)]
+        return found + ["extended registers"] * (self.extended != other.extended)
+
+
+class Remote:
+    """A machine whose processor is in our hands, stopped."""
+
+    def __init__(self, machine):
+        path = machine.directory.path / "gdb"
+        machine.human_monitor(f"gdbserver unix:{path},server=on,wait=off")
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(path))
+        self.buffer = b""
+        self.breakpoints = set()
+        self.acknowledging = True
+        self.command("QStartNoAckMode")
+        self.acknowledging = False
+        # Not until it has told of its registers does the emulator let single ones be written.
+        self.command("qXfer:features:read:target.xml:0,fff")
+
+    def close(self):
+        self.socket.close()
+
+    # Packets.
+
+    def _send(self, *packets):
+        self.socket.sendall(b"".join(
+            b"$%s#%02x" % (packet, sum(packet) & 0xff)
+            for packet in (text.encode() for text in packets)))
+
+    def _receive(self):
+        while True:
+            start = self.buffer.find(b"$")
+            end = self.buffer.find(b"#", start)
+            if start >= 0 and 0 <= end < len(self.buffer) - 2:
+                packet, self.buffer = self.buffer[start + 1:end], self.buffer[end + 3:]
+                if self.acknowledging:
+                    self.socket.sendall(b"+")
+                return packet.decode("latin-1")
+            if not select.select([self.socket], [], [], SECONDS)[0]:
+                raise RemoteError(f"the machine has not stopped in {SECONDS} s")
+            data = self.socket.recv(1 << 16)
+            if not data:
+                raise RemoteError("the machine is gone")
+            self.buffer += data
+
+    def command(self, packet):
+        self._send(packet)
+        return self._receive()
+
+    def _must(self, packet):
+        answer = self.command(packet)
+        if answer != "OK":
+            raise RemoteError(f"{packet}: {answer or 'not supported'}")
+
+    # What a debugger does.
+
+    def registers(self):
+        return self._registers_of(self.command("g"))
+
+    @staticmethod
+    def _registers_of(answer):
+        data = bytes.fromhex(answer)
+        values = LAYOUT.unpack_from(data)
+        return Registers(dict(zip(GENERAL + SELECTORS + BASES, values)), data[LAYOUT.size:])
+
+    def set(self, **values):
+        for name, value in values.items():
+            size = 4 if name in SELECTORS else 8
+            self._must(f"P{NUMBERS[name]:x}={value.to_bytes(size, 'little').hex()}")
+
+    def read(self, address, size):
+        data = b""
+        while len(data) < size:
+            count = min(size - len(data), READ_MAX)
+            answer = self.command(f"m{address + len(data):x},{count:x}")
+            if len(answer) != 2 * count:
+                raise RemoteError(f"no memory at {address + len(data):#x}: {answer}")
+            data += bytes.fromhex(answer)
+        return data
+
+    def words(self, address, count):
+        return struct.unpack(f"<{count}Q", self.read(address, 8 * count))
+
+    def write(self, address, data):
+        self._must(f"M{address:x},{len(data):x}:{data.hex()}")
+
+    def text(self, address):
+        return self.read(address, 64).split(b"\0")[0].decode("latin-1")
+
+    def break_at(self, *addresses):
+        """The breakpoints from now on: these and no others."""
+        wanted = set(addresses)
+        for address in self.breakpoints - wanted:
+            self._must(f"z0,{address:x},1")
+        for address in wanted - self.breakpoints:
+            self._must(f"Z0,{address:x},1")
+        self.breakpoints = wanted
+
+    def resume(self):
+        """Runs up to the next breakpoint."""
+        self._stopped(self.command("c"))
+
+    def step(self):
+        """One instruction; no interrupt comes between, and no time passes."""
+        self._stopped(self.command("s"))
+
+    def step_registers(self):
+        self.step()
+        return self.registers()
+
+    @staticmethod
+    def _stopped(answer):
+        if not answer.startswith("T05"):
+            raise RemoteError(f"the machine stopped with {answer}")
+
+    def monitor(self, line):
+        """One command of QEMU's own."""
+        self._send(f"qRcmd,{line.encode().hex()}")
+        said = ""
+        while (answer := self._receive()) != "OK":
+            said += bytes.fromhex(answer[1:]).decode() if answer.startswith("O") else answer
+        return said
