@@ -33,7 +33,7 @@ static void save_selectors(struct arch_thread *arch)
  * addresses on the way, so it does not matter in which order they come into force; and a thread
  * without breakpoints gets zeros, for DR6 may tell of conditions met that are not enabled (SDM vol.
  * 3, 17.2.3), and those would be another thread's. */
-static void load_breakpoints(const struct arch_thread *arch)
+__attribute__((noinline)) static void load_breakpoints(const struct arch_thread *arch)
 {
     write_dr0(arch->breakpoints[0]);
     write_dr1(arch->breakpoints[1]);
