@@ -65,11 +65,11 @@ run-image: $(if $(filter 1,$(CHECKS)),$(BUILD)/check/limen.img,$(BUILD)/limen.im
 ## make run CMD='ps' runs that line, prints its output and ends with its status.
 .PHONY: run
 run:
-	@$(MAKE) --no-print-directory run-image >&2
+	@$(SUBMAKE) run-image >&2
 	@ovmf/run.py
 
 ## Open gdb on the machine that make run has running, or on a new one at its first instruction.
 .PHONY: debug
 debug:
-	@$(MAKE) --no-print-directory run-image
+	@$(SUBMAKE) run-image
 	@ovmf/debug.py

@@ -15,7 +15,7 @@ ONLY ?=
 ## Run every test; the last line counts them.
 .PHONY: test
 test:
-	@$(MAKE) --no-print-directory test-files
+	@$(SUBMAKE) test-files
 	@test/run.py --only '$(ONLY)'
 
 ## Run what guests can show of the processor on Bochs, a second model of it.
@@ -49,7 +49,7 @@ $(TIDY_ROOMS:%=tidy-%): tidy-%: | $(PROTOCOL_HEADERS)
 ## Measure, print the figures beside those recorded of other kernels, and write build/bench.json.
 .PHONY: bench
 bench:
-	@$(MAKE) --no-print-directory bench-files >&2
+	@$(SUBMAKE) bench-files >&2
 	@test/bench/bench.py
 
 .PHONY: bench-files
@@ -62,5 +62,5 @@ LISTING ?= 0
 ## Show where the instructions of one benchmark go: make profile NAME=ipc_roundtrip_0
 .PHONY: profile
 profile:
-	@$(MAKE) --no-print-directory bench-files >&2
+	@$(SUBMAKE) bench-files >&2
 	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py

@@ -72,6 +72,12 @@ def guest_tests():
     return found
 
 
+def injections():
+    """The paths through the kernel at whose boundaries exceptions are injected."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (TEST / "entry").glob("*.c"))
+    return set(re.findall(r"^TEST\(entry, (\w+)\)", text, re.M))
+
+
 def image_checks():
     text = (TEST / "image" / "check.py").read_text(encoding="utf-8")
     return dict(re.findall(r'^@check\("([\w-]+)"\)\ndef \w+\(subject\):\n    """(.*?)"""', text, re.M))
@@ -90,7 +96,8 @@ def assertions():
 
 def missing(rows):
     """What is wrong with the table, a sentence each."""
-    checks, tests, asserting = image_checks(), guest_tests(), assertions()
+    checks = image_checks()
+    there = {"guest": guest_tests(), "assertion": assertions(), "injection": injections()}
     declared = tomllib.loads((TEST / "tests.toml").read_text(encoding="utf-8"))
     whole_runs = [entry for entry in declared.get("guest", []) if "cmdline" not in entry]
     if not any("build/test/check/boot.img" in str(entry.get("image")) for entry in whole_runs):
@@ -104,8 +111,7 @@ def missing(rows):
                 yield f"{row.name}: there is no check {name} of the image"
         for guard in row.run_time:
             kind, _, name = guard.partition(" ")
-            if (kind, name) not in {("guest", name if name in tests else None),
-                                    ("assertion", name if name in asserting else None)}:
+            if name not in there.get(kind, ()):
                 yield f"{row.name}: {guard} is not there, or nothing runs it"
     for name in set(checks) - {name for row in rows for name in row.image}:
         yield f"check {name} of the image guards no invariant"

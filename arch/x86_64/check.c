@@ -8,7 +8,7 @@
 #if LIMEN_CHECKS
 
 /* Words right below the middle of a thread's stack that must stay as they were made: clear. */
-#define STACK_SAMPLE 64u
+#define STACK_SAMPLE 8u
 
 void arch_irqs_off_begin(void)
 {

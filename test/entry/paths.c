@@ -174,3 +174,94 @@ TEST(entry, page_fault)
 {
     faults("#PF to its handler and back", snippet_store, PAGE_FAULT, PF_WRITE | PF_USER);
 }
+
+/* -- interrupts -- */
+
+/* A thread below the test's that has a pattern in its registers and nothing to do. */
+static struct worker *start_spinner(struct limen_regs *regs)
+{
+    struct worker *spinner = new_worker(LOWER);
+
+    fill_pattern(regs, snippet_spin, spinner->stack_top - 512);
+    expect_ok(limen_thread_set_regs(spinner->thread, regs));
+    expect_ok(limen_thread_resume(spinner->thread));
+    return spinner;
+}
+
+static void expect_spinner(const struct worker *spinner, struct limen_regs *want)
+{
+    struct limen_regs got;
+
+    expect_ok(limen_thread_suspend(spinner->thread));
+    expect_ok(limen_thread_get_regs(spinner->thread, &got));
+    want->rip = got.rip; /* one of two */
+    want->origin = got.origin;
+    want->error = got.error;
+    expect(got.rip - (uint64_t)snippet_spin < 4);
+    expect_regs(&got, want, "the interrupted thread");
+}
+
+#define WAIT_NS 200000u
+
+static void waits(const char *path)
+{
+    for (unsigned i = 0; i < rounds(); i++) {
+        uint64_t bits;
+        path_begin(path);
+        expect_error(limen_wait_notification(NEVER, now() + WAIT_NS, &bits), LIMEN_TIMED_OUT);
+        path_end();
+    }
+}
+
+TEST(entry, timer)
+{
+    struct limen_regs regs;
+    struct worker *spinner = start_spinner(&regs);
+
+    waits("wait, timer interrupt out of ring 3");
+    expect_spinner(spinner, &regs);
+}
+
+TEST(entry, timer_when_idle)
+{
+    waits("wait, timer interrupt out of idleness");
+}
+
+/* The 8254, Intel 231164: channel 0 at its own port, both bytes of the count, mode 0 (one edge when
+ * the count has come to zero). */
+#define PIT_COUNTER 0x40u
+#define PIT_CONTROL 0x43u
+#define PIT_ONCE    0x30u
+#define PIT_COUNT   5000u
+#define PIT_LINE    0u
+
+static void count_down(void)
+{
+    expect_ok(limen_port_out(PORTS, PIT_CONTROL, 1, PIT_ONCE));
+    expect_ok(limen_port_out(PORTS, PIT_COUNTER, 1, PIT_COUNT & 0xff));
+    expect_ok(limen_port_out(PORTS, PIT_COUNTER, 1, PIT_COUNT >> 8));
+}
+
+TEST(entry, line)
+{
+    struct limen_regs regs;
+    uint64_t bits;
+    uint32_t notification = make(LIMEN_TYPE_NOTIFICATION, 0);
+    uint32_t signal = minted(notification, LIMEN_RIGHTS_ALL, 1);
+    uint32_t irq = slots(1);
+    struct worker *spinner = start_spinner(&regs);
+
+    expect_ok(limen_irq_issue(IRQ_CONTROL, PIT_LINE, LIMEN_IRQ_DEFAULT, ARENA, irq));
+    expect_ok(limen_irq_bind(irq, signal));
+    count_down();
+    expect_ok(limen_wait_notification(notification, LIMEN_FOREVER, &bits));
+    expect_ok(limen_irq_ack(irq));
+    for (unsigned i = 0; i < rounds(); i++) {
+        count_down();
+        path_begin("line interrupt out of ring 3, to its driver");
+        expect_ok(limen_wait_notification(notification, LIMEN_FOREVER, &bits));
+        expect_ok(limen_irq_ack(irq));
+        path_end();
+    }
+    expect_spinner(spinner, &regs);
+}

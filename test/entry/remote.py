@@ -8,6 +8,7 @@ Protocol" in gdb's manual, and gdbstub.c's order of registers in QEMU's target/i
 import select
 import socket
 import struct
+import time
 from dataclasses import dataclass
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
@@ -51,15 +52,16 @@ class Remote:
     """A machine whose processor is in our hands, stopped."""
 
     def __init__(self, machine):
+        # A machine that is still being restored from a saved state must not be stopped.
+        while not machine.monitor("query-status")["running"]:
+            time.sleep(0.01)
+        machine.monitor("stop")
         path = machine.directory.path / "gdb"
         machine.human_monitor(f"gdbserver unix:{path},server=on,wait=off")
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
         self.buffer = b""
         self.breakpoints = set()
-        self.acknowledging = True
-        self.command("QStartNoAckMode")
-        self.acknowledging = False
         # Not until it has told of its registers does the emulator let single ones be written.
         self.command("qXfer:features:read:target.xml:0,fff")
 
@@ -68,10 +70,10 @@ class Remote:
 
     # Packets.
 
-    def _send(self, *packets):
-        self.socket.sendall(b"".join(
-            b"$%s#%02x" % (packet, sum(packet) & 0xff)
-            for packet in (text.encode() for text in packets)))
+    def _send(self, text):
+        """The emulator takes the next packet for the acknowledgement of its last."""
+        packet = text.encode()
+        self.socket.sendall(b"$%s#%02x" % (packet, sum(packet) & 0xff))
 
     def _receive(self):
         while True:
@@ -79,8 +81,6 @@ class Remote:
             end = self.buffer.find(b"#", start)
             if start >= 0 and 0 <= end < len(self.buffer) - 2:
                 packet, self.buffer = self.buffer[start + 1:end], self.buffer[end + 3:]
-                if self.acknowledging:
-                    self.socket.sendall(b"+")
                 return packet.decode("latin-1")
             if not select.select([self.socket], [], [], SECONDS)[0]:
                 raise RemoteError(f"the machine has not stopped in {SECONDS} s")

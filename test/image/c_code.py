@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass, field
 
-from kernel_image import Immediate, Memory, Register, Target
+from kernel_image import Immediate, Memory, Register
 
 WORD = 8
 SPILL_MAX = 1 << 20  # no frame is so large: the analysis has gone astray

@@ -28,6 +28,7 @@ FLOATING = re.compile(r"^(f(?!s)|x(save|rstor)|emms|ldmxcsr|stmxcsr)")
 MSR_GS_BASE, MSR_FMASK, MSR_EFER = 0xC0000101, 0xC0000084, 0xC0000080
 EFER_NXE = 0x800
 TSS_LIMIT = 103
+TSS_IST = 0x28  # in struct arch_tss
 
 
 def header_numbers(path):
@@ -254,19 +255,24 @@ def vectors(subject):
 
 @check("nesting")
 def nesting(subject):
-    """While an NMI or #DB is served, the next one of its kind takes another stack."""
-    stride = 0x4000
-    moves = {}
-    for i in subject.instructions_of("arch_paranoid"):
-        if i.mnemonic == "addq" and isinstance(i.operands[1], Memory) and \
-           i.operands[1].segment == "gs":
-            moves.setdefault(i.operands[1].displacement, []).append(i.operands[0].value)
-    tss_ist = 0x28
-    for index in ("IST_NMI", "IST_DB"):
-        field = tss_ist + 8 * (subject.layout[index] - 1)
-        if sorted(moves.get(field, [])) != [-stride, stride]:
-            yield subject.image.address_of("arch_paranoid"), \
-                f"the stack of {index} does not move down and up again"
+    """While an NMI, #DB or #MC is served, the next one of its kind takes another stack."""
+    body = subject.instructions_of("arch_paranoid")
+
+    def first(wanted):
+        return next((i.address for i in body if wanted(i)), 0)
+
+    def calls(name):
+        return lambda i: i.mnemonic == "callq" and not i.indirect and \
+            subject.image.name_at(i.operands[0].address) == name
+
+    serving = {"IST_NMI": first(calls("kernel_count")), "IST_MC": first(calls("machine_check")),
+               "IST_DB": first(lambda i: i.operands[:1] == (Register("dr6"),))}
+    for index, served in serving.items():
+        field = Memory("gs", TSS_IST + 8 * (subject.layout[index] - 1), "", "", 1)
+        moved = [i.address for i in body if i.mnemonic == "movq" and i.operands[1] == field]
+        if len(moved) < 2 or moved[0] > served:
+            yield body[0].address, f"the stack of {index} does not move before it is served, " \
+                                   "or not out of the hole behind"
     counts = [i.mnemonic for i in subject.instructions_of("interrupt_entry")
               if i.mnemonic in ("incl", "decl")]
     if counts != ["incl", "decl"]:

@@ -13,7 +13,7 @@ import re
 import struct
 from dataclasses import dataclass, field, replace
 
-from kernel_image import Immediate, Memory, Register, Target
+from kernel_image import Immediate, Register, Target
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13",
            "r14", "r15")

@@ -31,7 +31,8 @@ from parked import parked  # noqa: E402
 MUTANTS = Path(__file__).with_name("mutants.toml")
 ROOMS = ("arch", "kernel", "include")
 WORKERS = 2
-GUEST_SECONDS = 40  # far more than a suite takes; a mutant that hangs takes all of it
+GUEST_SECONDS = 30  # far more than a suite takes; a mutant that hangs takes all of it
+INJECTION_SECONDS = 120
 FAILURE = re.compile(rb"^not ok ([^:\n]+)|^Limen panic: ([^\n]*)\n", re.M)
 
 
@@ -47,7 +48,7 @@ class Mutant:
     find: str = ""
     replace: str = ""
     flags: str = ""
-    guest: list = field(default_factory=list)
+    guards: list = field(default_factory=list)
     quick: bool = False
 
     def apply(self, tree):
@@ -68,6 +69,10 @@ def load():
 
 PRISTINE = BUILD / "mutants" / "pristine"
 OBJECTS = ("kernel", "arch", "check/kernel", "check/arch")
+CHECKED, RELEASED = "build/check/kernel.elf", "build/kernel.elf"
+GUEST, PATHS = "build/test/boot/tests.elf", "build/test/entry/paths.elf"
+PARTS = ("font.psf", "font.o", "packages.stamp", "BOOTX64.EFI", "boot.cpio", "test/boot/tests.elf",
+         "test/entry/paths.elf")
 
 
 def take_pristine():
@@ -81,7 +86,8 @@ def take_pristine():
             (PRISTINE / entry.name).symlink_to(entry)
     for part in OBJECTS:
         shutil.copytree(BUILD / part, PRISTINE / "build" / part)
-    for part in ("font.psf", "font.o", "packages.stamp"):
+    for part in PARTS:
+        (PRISTINE / "build" / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(BUILD / part, PRISTINE / "build" / part)
 
 
@@ -94,29 +100,28 @@ class Tree:
 
     def build(self, mutant):
         """Builds both kernels; what make said, if it failed."""
-        kernels = ["build/kernel.elf", "build/check/kernel.elf"]
-        command = ["make", "-s", f"WARNINGS={mutant.flags}", "CHECK_IMAGE=true", *kernels]
+        command = ["make", "-s", f"WARNINGS={mutant.flags}", "CHECK_IMAGE=true", RELEASED, CHECKED]
         made = subprocess.run(command, cwd=self.path, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         return made.stdout.decode(errors="replace") if made.returncode else ""
 
     def check_image(self):
         """Which checks of the image object."""
-        kernels = [self.path / "build" / name for name in ("kernel.elf", "check/kernel.elf")]
-        made = subprocess.run([str(TEST / "image" / "check.py"), *map(str, kernels)],
+        kernels = [str(self.path / name) for name in (RELEASED, CHECKED)]
+        made = subprocess.run([str(TEST / "image" / "check.py"), *kernels],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         found = re.findall(r"^\S+kernel\.elf: ([\w-]+): ", made.stderr, re.M)
         if made.returncode and not found:
             return ["the checker itself: " + made.stderr.strip().splitlines()[-1]]
         return sorted(set(found))
 
-    def image(self):
-        """A disk with the kernel that has its checks on, and the guest's tests."""
+    def disk(self, kernel, tests):
+        """A disk with one of the kernels and a guest's tests."""
         disk = self.path / "boot.img"
-        files = {"EFI/BOOT/BOOTX64.EFI": BUILD / "BOOTX64.EFI",
-                 "limen/kernel.elf": self.path / "build/check/kernel.elf",
-                 "limen/init.elf": BUILD / "test/boot/tests.elf",
-                 "limen/boot.cpio": BUILD / "boot.cpio"}
+        files = {"EFI/BOOT/BOOTX64.EFI": PRISTINE / "build/BOOTX64.EFI",
+                 "limen/kernel.elf": self.path / kernel,
+                 "limen/init.elf": PRISTINE / tests,
+                 "limen/boot.cpio": PRISTINE / "build/boot.cpio"}
         subprocess.run([str(ROOT / "ovmf/image.py"), str(disk),
                         *(f"{name}={path}" for name, path in files.items())],
                        check=True, capture_output=True)
@@ -135,31 +140,78 @@ class Tree:
                 (self.path / f"build/{room}{stale}.elf").unlink(missing_ok=True)
 
 
-def run_guest(disk, kernel, test):
+def boot(disk, kernel, cmdline, seconds=GUEST_SECONDS):
+    settings = Settings(image=disk, kernel=kernel, cmdline=cmdline)
+    with Machine(parked(settings)) as machine:
+        return machine.finish(seconds, until=FAILURE)
+
+
+def run_guest(tree, test):
     """Runs a suite, or one test of it; what went wrong, or nothing."""
     suite, _, only = test.partition("/")
-    cmdline = f"suite={suite}" + (f" only={only}" if only else "")
-    with Machine(parked(Settings(image=disk, kernel=kernel, cmdline=cmdline))) as machine:
-        outcome = machine.finish(GUEST_SECONDS, until=FAILURE)
-    failure = FAILURE.search(outcome.serial)
+    outcome = boot(tree.disk(CHECKED, GUEST), tree.path / CHECKED,
+                   f"suite={suite}" + (f" only={only}" if only else ""))
+    failure = FAILURE.search(outcome.serial.replace(b"\r", b""))
     if failure and failure[1]:
         return failure[1].decode()
     if failure:
-        where = re.search(r"[\w.]+:\d+: .*|.*", failure[2].decode(errors="replace").strip())
-        return f"{test}: panic: {where[0]}"
-    if b"\ndone 0\n" in outcome.serial.replace(b"\r", b""):
-        raise MutantError(f"there is no test {test} in the guest")
+        return f"{test}: panic: {failure[2].decode(errors='replace')}"
     if outcome.kind != "exit" or outcome.status != 0:
         return f"{test}: {outcome.describe()}"
     return ""
 
 
-def guards_in_guest(mutant, rows):
-    if mutant.guest:
-        return mutant.guest
-    tests = [name.removeprefix("guest ") for name in rows[mutant.breaks].run_time
-             if name.startswith("guest ")]
-    return tests or ["syscall"]
+INJECTION = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import inject
+from kernel import Image
+sys.exit(0 if inject.run(Path(sys.argv[2]), Image(Path(sys.argv[3])), sys.argv[4])[0] else 1)
+"""
+
+
+def run_injection(tree, test):
+    """Injects exceptions at each boundary of a path through the released kernel."""
+    command = [sys.executable, "-c", INJECTION, str(TEST / "entry"),
+               str(tree.disk(RELEASED, PATHS)), str(tree.path / RELEASED), test]
+    try:
+        made = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=INJECTION_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"injection {test}: no end"
+    if made.returncode == 0:
+        return ""
+    lines = [line for line in made.stdout.decode(errors="replace").splitlines()
+             if line and not line.startswith("note:")]
+    return f"injection {lines[0]}" if lines else f"injection {test}: boundaries do not agree"
+
+
+RUNNERS = {"guest": run_guest, "injection": run_injection}
+
+
+def guards_at_run_time(mutant, rows):
+    """(kind, test) of each, the quick ones first."""
+    named = mutant.guards or rows[mutant.breaks].run_time
+    guards = [tuple(guard.split(" ", 1)) for guard in named]
+    return sorted((guard for guard in guards if guard[0] in RUNNERS),
+                  key=lambda guard: guard[0] == "injection")
+
+
+def broken_guards(tree, rows):
+    """Guards that the kernel itself does not pass: what they say of mutants would mean nothing."""
+    said = tree.build(Mutant("none", "", ""))
+    if said:
+        return [said]
+    wrong = [f"image: {name}" for name in tree.check_image()]
+    outcome = boot(tree.disk(CHECKED, GUEST), tree.path / CHECKED, "", GUEST_SECONDS * 3)
+    passed = set(re.findall(r"^ok (\S+)$", outcome.output, re.M))
+    guards = {tuple(guard.split(" ", 1)) for row in rows.values() for guard in row.run_time}
+    wrong += [f"{kind} {test}" for kind, test in sorted(guards)
+              if kind == "guest" and test not in passed]
+    wrong += [said for kind, test in sorted(guards)
+              if kind == "injection" and (said := run_injection(tree, test))]
+    return wrong
 
 
 @dataclass
@@ -178,9 +230,8 @@ def judge(mutant, tree, rows, until_killed):
         killers += [("image", name) for name in tree.check_image()]
         if killers and until_killed:
             return Verdict(mutant, killers)
-        disk = tree.image()
-        for test in guards_in_guest(mutant, rows):
-            wrong = run_guest(disk, tree.path / "build/check/kernel.elf", test)
+        for kind, test in guards_at_run_time(mutant, rows):
+            wrong = RUNNERS[kind](tree, test)
             if wrong:
                 killers.append(("run time", wrong))
                 break
@@ -211,6 +262,10 @@ def main():
     take_pristine()
     trees = [Tree(number) for number in range(WORKERS)]
     free = list(trees)
+    broken = [] if options.quick or options.names else broken_guards(trees[0], rows)
+    if broken:
+        print("\n".join(["guards that the kernel itself does not pass:", *broken]))
+        return 1
 
     def run(mutant):
         tree = free.pop()
