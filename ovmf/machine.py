@@ -153,7 +153,7 @@ class Outcome:
     refused   the loader would not boot
     timeout   nothing ended it in the time it had
     stopped   the harness had seen what it waited for
-    qemu      QEMU itself failed
+    emulator  the emulator itself failed
     """
 
     kind: str
@@ -184,7 +184,7 @@ class Outcome:
             "refused": "the loader refused to boot",
             "timeout": f"nothing ended the run in {self.seconds:.0f} seconds",
             "stopped": "the run was ended when it had shown what it should",
-            "qemu": f"QEMU itself failed with status {self.status}",
+            "emulator": f"the emulator itself failed with status {self.status}",
         }[self.kind]
 
 
@@ -365,7 +365,7 @@ class Machine:
         if code & 1 and EXIT_STATUS_ZERO <= value < EXIT_PANIC:
             return self._outcome("exit", status_of(value))
         self.errors.seek(0)
-        return self._outcome("qemu", code, [self.errors.read().decode(errors="replace")])
+        return self._outcome("emulator", code, [self.errors.read().decode(errors="replace")])
 
     # What a hung machine can still tell.
 

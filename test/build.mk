@@ -18,6 +18,12 @@ test:
 	@$(SUBMAKE) test-files
 	@test/run.py --only '$(ONLY)'
 
+## Run what guests can show of the processor on Bochs, a second model of it.
+.PHONY: test-bochs
+test-bochs:
+	@$(MAKE) --no-print-directory test-files
+	@test/run.py --tests test/bochs.toml --only '$(ONLY)'
+
 .PHONY: test-files
 test-files: $(TEST_FILES)
 	@:

@@ -116,11 +116,20 @@ void arch_check_entry(const struct limen_regs *regs)
     check_frame(regs);
 }
 
+/* Ring 3 has the breakpoints of the thread it goes on with, and no other's. */
+static void check_breakpoints(void)
+{
+    const struct arch_thread *current = thread_of_stack(this_arch_cpu->tss.rsp0);
+    ASSERT(read_dr7() == (DR7_NONE | current->breakpoint_control));
+}
+
 void arch_check_exit(const struct limen_regs *regs)
 {
     check_processor();
     check_frame(regs);
     ASSERT(this_arch_cpu->interrupt_depth == 0 || !from_user(regs));
+    if (from_user(regs))
+        check_breakpoints();
     if (regs->rflags & RFLAGS_IF)
         arch_irqs_off_end();
 }

@@ -110,6 +110,14 @@ enum limen_error limen_thread_set_bases(uint32_t thread, uint64_t fs, uint64_t g
     return limen_call4(thread, LIMEN_THREAD_SET_BASES, (uint64_t[4]){fs, gs});
 }
 
+enum limen_error limen_thread_set_debug(uint32_t thread, const uint64_t addresses[4],
+                                        uint64_t control)
+{
+    uint64_t words[8] = {addresses[0], addresses[1], addresses[2], addresses[3], control};
+
+    return limen_call8(thread, LIMEN_THREAD_SET_DEBUG, words);
+}
+
 enum limen_error limen_thread_set_reflection(uint32_t thread, uint64_t entry, uint64_t stack)
 {
     return limen_call4(thread, LIMEN_THREAD_SET_REFLECTION, (uint64_t[4]){entry, stack});

@@ -438,6 +438,13 @@ def debug_registers(subject):
         yield subject.image.address_of("descriptors_init"), "the firmware's breakpoints stay"
 
 
+@check("local-table")
+def local_table(subject):
+    """The local descriptor table, which a reset leaves usable, is given up at boot."""
+    if not any(i.mnemonic.startswith("lldt") for i in subject.instructions_of("descriptors_init")):
+        yield subject.image.address_of("descriptors_init"), "LDTR stays as the firmware left it"
+
+
 @check("indirect")
 def indirect(subject):
     """Indirect calls and jumps only by constant tables, in the functions that are declared."""

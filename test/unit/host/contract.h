@@ -24,6 +24,8 @@ struct arch_thread {
     const struct arch_space *space; /* NULL: none */
     uint64_t fs_base;
     uint64_t gs_base;
+    uint64_t breakpoints[4];
+    uint64_t breakpoint_control;
 };
 
 struct arch_space {

@@ -60,6 +60,8 @@ enum limen_error limen_thread_suspend(uint32_t thread);
 enum limen_error limen_thread_set_message_page(uint32_t thread, uint32_t frame);
 enum limen_error limen_thread_bind(uint32_t thread, uint32_t notification);
 enum limen_error limen_thread_set_bases(uint32_t thread, uint64_t fs, uint64_t gs);
+enum limen_error limen_thread_set_debug(uint32_t thread, const uint64_t addresses[4],
+                                        uint64_t control);
 enum limen_error limen_thread_set_reflection(uint32_t thread, uint64_t entry, uint64_t stack);
 enum limen_error limen_thread_set_name(uint32_t thread, const char *name);
 enum limen_error limen_thread_info(uint32_t thread, struct limen_thread_info *info);
