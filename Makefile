@@ -21,6 +21,18 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wimplicit-fallthrough \
             -Wunreachable-code -Wconditional-uninitialized
 
+## 1: show the commands that make runs, not only what they make.
+V ?= 0
+# A line for each file made: the shell that runs its recipe is looked up by saying so.
+ifneq ($(V),1)
+.SILENT:
+SAID :=
+SHELL = $(if $(filter-out $(SAID),$(filter $(BUILD)/%,$@)),$(eval SAID := $@)$(info $@))/bin/bash
+endif
+
+# Make on as many processors as there are, unless told how many.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # Everything but these two needs the packages of packages.txt, so the stamp that says they are there
 # is read as a makefile: make brings it up to date before it looks at anything else.
 ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)

@@ -81,6 +81,9 @@ void arch_regs_set(struct arch_thread *arch, const struct limen_regs *from);
 /* The FS and GS bases; false when not canonical lower-half addresses. */
 bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs);
 
+/* The debug registers, as LIMEN_THREAD_SET_DEBUG says; false when one of them may not be so. */
+bool arch_debug_set(struct arch_thread *arch, const uint64_t addresses[4], uint64_t control);
+
 /* Address spaces.  `top` is a page of cleared memory that becomes the top table. Tables below it
  * come from kernel_take_table().  Map checks nothing but that the place is empty (ALREADY_MAPPED)
  * and that tables last (NO_TABLES; tables already taken stay in the space); the caller has checked

@@ -6,6 +6,7 @@
 
 /* The loader's map, copied; read and written only until init runs. */
 static struct {
+    uint64_t memory; /* pages of ordinary memory, taken ones included */
     uint32_t count;
     struct limen_memory_range ranges[LIMEN_BOOT_RANGES_MAX];
 } map;
@@ -23,12 +24,15 @@ void boot_memory_init(const struct limen_boot *boot)
         panic("the boot information has %u memory ranges and %u segments", boot->range_count,
               boot->segment_count);
     uint64_t end = 0;
+    map.memory = 0;
     for (uint32_t i = 0; i < boot->range_count; i++) {
         const struct limen_memory_range *range = &boot->ranges[i];
-        if (range->start % LIMEN_PAGE_SIZE || range->start < end || !range->pages)
+        if (range->start % LIMEN_PAGE_SIZE || range->start < end || !range->pages ||
+            range->pages > (UINT64_MAX - range->start) / LIMEN_PAGE_SIZE)
             panic("range %u of the memory map, at %lx, is out of order", i, range->start);
         end = range->start + range->pages * LIMEN_PAGE_SIZE;
         map.ranges[i] = *range;
+        map.memory += range->kind == LIMEN_MEMORY_DEVICE ? 0 : range->pages;
     }
     map.count = boot->range_count;
 }
@@ -118,9 +122,5 @@ void boot_memory_give(enum limen_memory_kind kind,
 
 uint64_t boot_memory_total(void)
 {
-    uint64_t pages = 0;
-    for (uint32_t i = 0; i < map.count; i++)
-        if (map.ranges[i].kind != LIMEN_MEMORY_DEVICE && map.ranges[i].kind != KEPT)
-            pages += map.ranges[i].pages;
-    return pages * LIMEN_PAGE_SIZE;
+    return map.memory * LIMEN_PAGE_SIZE;
 }

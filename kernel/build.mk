@@ -5,6 +5,10 @@
 # lies last in the image, and the build proves that nothing moved.
 KERNEL_SOURCES := $(wildcard kernel/*.c) $(ARCH_SOURCES)
 
+# What the image is checked by, and what those checks allow.
+IMAGE_CHECKS := $(wildcard test/image/*)
+CHECK_IMAGE := test/image/check.py
+
 # $(1) directory, $(2) value of LIMEN_CHECKS
 define kernel_image
 $(1)/kernel/%.o: kernel/%.c
@@ -28,12 +32,12 @@ $(1)/symbols.o: $(1)/kernel-nosymbols.elf $(ARCH)/symbols.py
 	$(PYTHON) $(ARCH)/symbols.py table $(1)/symbols.before > $(1)/symbols.S
 	$(CC) $(ARCH_FLAGS) -c $(1)/symbols.S -o $$@
 
-$(1)/kernel.elf: $(1)/kernel-nosymbols.elf $(1)/symbols.o $(ARCH)/check_image.py
+$(1)/kernel.elf: $(1)/kernel-nosymbols.elf $(1)/symbols.o $(IMAGE_CHECKS)
 	$(LD) $(KERNEL_LDFLAGS) $(patsubst %,$(1)/%.o,$(basename $(KERNEL_SOURCES))) \
 	  $(BUILD)/font.o $(1)/symbols.o -o $$@
 	llvm-nm $$@ > $(1)/symbols.after
 	$(PYTHON) $(ARCH)/symbols.py compare $(1)/symbols.before $(1)/symbols.after
-	llvm-objdump -d --no-show-raw-insn $$@ | $(PYTHON) $(ARCH)/check_image.py
+	$(CHECK_IMAGE) $$@
 
 -include $(patsubst %,$(1)/%.d,$(basename $(KERNEL_SOURCES)))
 endef

@@ -14,8 +14,9 @@ struct cpu {
     uint64_t ready[PRIORITIES / 64];
     struct list queues[PRIORITIES];
     struct deadline *deadlines;
+    uint64_t slice;       /* ticks of a thread's turn among equals */
     uint64_t slice_end;   /* tick; UINT64_MAX while nobody else wants the processor */
-    uint64_t timer;       /* tick the timer is set to */
+    uint64_t timer;       /* tick the timer is set to, at the latest */
     uint64_t switched_at; /* tick of the last general switch, to account time */
     struct slot *dying;   /* objects without capabilities that still have to be taken apart */
     struct irq *irqs[IRQ_LINES];

@@ -2,76 +2,85 @@
 #include "fast_path.h"
 
 #include "cpu.h"
+#include "invoke.h"
 #include "ipc.h"
 #include "scheduler.h"
 #include <limen/message.h>
 
-/* The entry at an index, which may be empty; NULL outside the table.  Unlike table_lookup() it
- * leaves the type to the caller, who compares it anyway. */
-static struct slot *entry(const struct thread *thread, uint64_t index)
+static inline bool names(const struct slot *slot, enum limen_type type, unsigned right)
 {
-    return index - 1 < thread->slots - 1 ? &thread->table[index] : NULL;
+    return slot->type == type && slot->rights & right;
 }
 
-static bool names(const struct slot *slot, enum limen_type type, unsigned right)
+/* A message of words alone, without capabilities or bits a sender may not set, that both threads
+ * have the pages for. */
+static inline bool is_plain(uint64_t tag, const struct thread *from, const struct thread *to)
 {
-    return slot && slot->type == type && slot->rights & right;
-}
-
-/* A message of register words alone, without capabilities or bits a sender may not set. */
-static bool is_short(uint64_t tag)
-{
-    return (uint32_t)tag <= LIMEN_WORDS_IN_REGISTERS;
+    uint32_t words = (uint32_t)tag;
+    return __builtin_expect(words <= LIMEN_WORDS_IN_REGISTERS, 1) ||
+           (words <= LIMEN_WORDS_MAX && from->page && to->page);
 }
 
 /* The scheduler would choose this thread once the current one waits. */
-static bool comes_next(const struct thread *thread)
+static inline bool comes_next(const struct thread *thread)
 {
-    return !this_cpu->ready_words || (int)thread->priority >= scheduler_top();
+    return __builtin_expect(!this_cpu->ready_words, 1) || (int)thread->priority >= scheduler_top();
 }
 
-static void hand_over(const struct limen_regs *from, struct limen_regs *to, uint64_t badge)
+static inline __attribute__((always_inline)) void hand_over(const struct thread *from,
+                                                            const struct thread *to, uint64_t badge)
 {
-    uint64_t tag = from->rsi;
-    unsigned words = (unsigned)tag & 0xf;
+    const unsigned first = LIMEN_WORDS_IN_REGISTERS;
+    const struct limen_regs *source = from->arch.regs;
+    struct limen_regs *target = to->arch.regs;
+    uint64_t tag = source->rsi;
+    unsigned words = (unsigned)tag;
 
+    if (__builtin_expect(words > first, 0)) {
+        arch_copy_words(&to->page->words[first], &from->page->words[first], words - first);
+        words = first;
+    }
     for (unsigned i = 0; i < words; i++)
-        to->words[i] = from->words[i];
-    to->rsi = tag;
-    to->rdi = badge;
-    to->rax = LIMEN_OK;
+        target->words[i] = source->words[i];
+    target->rsi = tag;
+    target->rdi = badge;
+    target->rax = LIMEN_OK;
 }
 
-static struct limen_regs *switch_directly(struct thread *from, struct thread *to)
+static inline __attribute__((always_inline)) struct limen_regs *switch_directly(struct thread *from,
+                                                                                struct thread *to)
 {
     to->state = LIMEN_THREAD_READY;
     to->waits_on = NULL;
     this_cpu->current = to;
     this_cpu->counters[LIMEN_COUNTER_FAST_IPC]++;
     arch_switch(&from->arch, &to->arch);
-    return to->arch.regs;
+    return current_thread()->arch.regs; /* `to`: read again, so that no register need keep it */
 }
 
 struct limen_regs *fast_call(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    const struct slot *slot = entry(self, (uint32_t)regs->rdi);
+    uint64_t index = (uint32_t)regs->rdi;
 
-    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE) || !is_short(regs->rsi))
+    if (!table_has(self, index))
+        return NULL;
+    const struct slot *slot = &self->table[index];
+    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE))
         return NULL;
     struct endpoint *endpoint = slot->object;
     if (endpoint->state != ENDPOINT_RECEIVERS)
         return NULL;
     struct thread *server = thread_of_queue(endpoint->queue.next);
     struct reply *reply = server->reply;
-    if (!reply || reply->caller || deadline_is_set(&server->deadline) || !comes_next(server))
+    if (!reply || reply->caller || deadline_is_set(&server->deadline) || !comes_next(server) ||
+        !is_plain(regs->rsi, self, server))
         return NULL;
 
     /* Point of no return. */
-    list_remove(&server->queue);
-    if (list_is_empty(&endpoint->queue))
+    if (list_drop_first(&endpoint->queue))
         endpoint->state = ENDPOINT_IDLE;
-    hand_over(regs, server->arch.regs, slot->badge);
+    hand_over(self, server, slot->badge);
     reply->caller = self;
     reply->receiver = NULL;
     server->reply = NULL;
@@ -84,22 +93,25 @@ struct limen_regs *fast_call(struct limen_regs *regs)
 struct limen_regs *fast_reply_wait(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    const struct slot *slot = entry(self, (uint32_t)regs->rdi);
-    const struct slot *reply_slot = entry(self, regs->rdi >> 32);
+    uint64_t index = (uint32_t)regs->rdi;
+    uint64_t reply_index = regs->rdi >> 32;
 
-    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_READ) ||
-        !names(reply_slot, LIMEN_TYPE_REPLY, LIMEN_RIGHTS_ALL) || !is_short(regs->rsi))
+    if (!table_has(self, index) || !table_has(self, reply_index))
+        return NULL;
+    const struct slot *slot = &self->table[index];
+    const struct slot *reply_slot = &self->table[reply_index];
+    if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_READ) || reply_slot->type != LIMEN_TYPE_REPLY)
         return NULL;
     struct endpoint *endpoint = slot->object;
     struct reply *reply = reply_slot->object;
     struct thread *caller = reply->caller;
     if (!caller || caller->faulted || endpoint->state == ENDPOINT_SENDERS ||
         (self->bound && self->bound->bits) || deadline_is_set(&caller->deadline) ||
-        !comes_next(caller))
+        !comes_next(caller) || !is_plain(regs->rsi, self, caller))
         return NULL;
 
     /* Point of no return. */
-    hand_over(regs, caller->arch.regs, 0);
+    hand_over(self, caller, 0);
     reply->caller = NULL;
     reply->receiver = self;
     self->reply = reply;

@@ -14,22 +14,6 @@ static operation *const operations[LIMEN_TYPE_COUNT] = {
     [LIMEN_TYPE_KERNEL] = kernel_invoke,
 };
 
-struct slot *table_lookup(const struct thread *thread, uint64_t index)
-{
-    if (index - 1 >= thread->slots - 1) /* entry 0 is the table's header; slots is at least 1 */
-        return NULL;
-    struct slot *slot = &thread->table[index];
-    return slot_is_empty(slot) ? NULL : slot;
-}
-
-struct slot *table_place(const struct thread *thread, uint64_t index)
-{
-    if (index - 1 >= thread->slots - 1)
-        return NULL;
-    struct slot *slot = &thread->table[index];
-    return slot_is_empty(slot) ? slot : NULL;
-}
-
 enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
                                  enum limen_type type, unsigned rights, struct slot **slot)
 {
@@ -41,6 +25,14 @@ enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
     if (((*slot)->rights & rights) != rights)
         return LIMEN_NO_RIGHT;
     return LIMEN_OK;
+}
+
+enum limen_error invoke_place(const struct invocation *call, uint64_t index, struct slot **place)
+{
+    if (index - 1 >= call->self->slots - 1)
+        return LIMEN_OUT_OF_RANGE;
+    *place = &call->self->table[index];
+    return slot_is_empty(*place) ? LIMEN_OK : LIMEN_SLOT_OCCUPIED;
 }
 
 struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs)

@@ -8,7 +8,7 @@
 #ifndef KERNEL_INVOKE_H
 #define KERNEL_INVOKE_H
 
-#include "slot.h"
+#include "thread.h"
 
 struct invocation {
     struct thread *self;
@@ -34,14 +34,32 @@ operation kernel_invoke;
 
 struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs);
 
+/* Whether the thread's table has an entry, empty or not, at the index.  Entry 0 is the table's
+ * header and no capability; `slots` is at least 1. */
+static inline bool table_has(const struct thread *thread, uint64_t index)
+{
+    return index - 1 < thread->slots - 1;
+}
+
 /* The capability at an index of the thread's table, or NULL. */
-struct slot *table_lookup(const struct thread *thread, uint64_t index);
+static inline struct slot *table_lookup(const struct thread *thread, uint64_t index)
+{
+    return table_has(thread, index) && !slot_is_empty(&thread->table[index]) ? &thread->table[index]
+                                                                             : NULL;
+}
 
 /* The empty slot at an index of the thread's table, or NULL. */
-struct slot *table_place(const struct thread *thread, uint64_t index);
+static inline struct slot *table_place(const struct thread *thread, uint64_t index)
+{
+    return table_has(thread, index) && slot_is_empty(&thread->table[index]) ? &thread->table[index]
+                                                                            : NULL;
+}
 
 /* The capability of the given type and rights at an index of the caller's table. */
 enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
                                  enum limen_type type, unsigned rights, struct slot **slot);
+
+/* The empty slot at an index of the caller's table. */
+enum limen_error invoke_place(const struct invocation *call, uint64_t index, struct slot **place);
 
 #endif

@@ -53,9 +53,10 @@ static enum limen_error issue(struct invocation *call)
     error = untyped_check(untyped, LIMEN_TYPE_IRQ);
     if (error)
         return error;
-    struct slot *place = table_place(call->self, call->word[3]);
-    if (!place)
-        return LIMEN_SLOT_OCCUPIED;
+    struct slot *place;
+    error = invoke_place(call, call->word[3], &place);
+    if (error)
+        return error;
     uint64_t start = untyped_place(untyped->child ? untyped->used : 0, LIMEN_IRQ_ORDER);
     uint64_t end = start + (1ull << LIMEN_IRQ_ORDER);
     if (end > 1ull << untyped->order)

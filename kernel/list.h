@@ -43,6 +43,16 @@ static inline void list_prepend(struct list *head, struct list *item)
     list_insert_before(head->next, item);
 }
 
+/* Takes out the first item; says whether it was the last. */
+static inline bool list_drop_first(struct list *head)
+{
+    struct list *second = head->next->next;
+
+    head->next = second;
+    second->prev = head;
+    return second == head;
+}
+
 static inline void list_remove(struct list *item)
 {
     item->prev->next = item->next;

@@ -25,10 +25,10 @@ static enum limen_error narrow(const struct invocation *call)
 
     if (first > last || first < slot->first_port || last > slot->last_port)
         return LIMEN_OUT_OF_RANGE;
-    struct slot *place = table_place(call->self, call->word[2]);
-    if (!place)
-        return LIMEN_SLOT_OCCUPIED;
-    enum limen_error error = slot_copy(place, call->slot, slot->rights);
+    struct slot *place;
+    enum limen_error error = invoke_place(call, call->word[2], &place);
+    if (!error)
+        error = slot_copy(place, call->slot, slot->rights);
     if (error)
         return error;
     place->first_port = (uint16_t)first;

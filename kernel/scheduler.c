@@ -11,6 +11,7 @@ void scheduler_init(struct cpu *cpu)
 {
     for (unsigned i = 0; i < PRIORITIES; i++)
         list_init(&cpu->queues[i]);
+    cpu->slice = arch_ns_to_ticks(SLICE_NS);
     cpu->slice_end = UINT64_MAX;
     cpu->timer = UINT64_MAX;
     cpu->idle.state = LIMEN_THREAD_READY;
@@ -18,34 +19,28 @@ void scheduler_init(struct cpu *cpu)
     cpu->current = &cpu->idle;
 }
 
-int scheduler_top(void)
-{
-    uint64_t words = this_cpu->ready_words;
-    if (!words)
-        return -1;
-    unsigned word = BITS - 1 - (unsigned)__builtin_clzll(words);
-    return (int)(word * BITS + BITS - 1 - (unsigned)__builtin_clzll(this_cpu->ready[word]));
-}
-
-/* The one-shot timer stands at whichever comes first, the end of the slice or a deadline. */
+/* The one-shot timer must not stand later than the end of the slice or the next deadline.  It may
+ * stand earlier, where what it was set for has gone: setting it costs more than an interrupt now
+ * and then that finds nothing to do. */
 static void set_timer(struct cpu *cpu)
 {
     uint64_t tick = cpu->slice_end;
     if (cpu->deadlines && cpu->deadlines->tick < tick)
         tick = cpu->deadlines->tick;
-    if (tick != cpu->timer) {
+    if (tick < cpu->timer) {
         cpu->timer = tick;
         arch_timer_set(tick);
     }
 }
 
 /* Begins the current thread's turn, or what is left of it.  A slice runs only while somebody else
- * is ready, so an undisturbed thread sees no ticks. */
+ * is ready, so an undisturbed thread sees no ticks.  It begins where the kernel leaves for the
+ * thread, not where another becomes ready: most of those are switched to at once. */
 static void start_slice(struct cpu *cpu, uint64_t left)
 {
     cpu->slice_end = UINT64_MAX;
     if (cpu->ready_words)
-        cpu->slice_end = arch_ticks() + (left ? left : arch_ns_to_ticks(SLICE_NS));
+        cpu->slice_end = arch_ticks() + (left ? left : cpu->slice);
     set_timer(cpu);
 }
 
@@ -58,8 +53,6 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool first)
         list_prepend(&cpu->queues[thread->priority], &thread->queue);
     else
         list_append(&cpu->queues[thread->priority], &thread->queue);
-    if (cpu->slice_end == UINT64_MAX && cpu->current != &cpu->idle)
-        start_slice(cpu, 0);
 }
 
 /* The current thread makes room for a more important one, and will go on with what is left of its
@@ -68,9 +61,11 @@ static void enqueue_preempted(struct cpu *cpu)
 {
     struct thread *thread = cpu->current;
     uint64_t now = arch_ticks();
+    bool unfinished = cpu->slice_end > now;
+    bool begun = cpu->slice_end != UINT64_MAX;
 
-    thread->slice = cpu->slice_end > now ? cpu->slice_end - now : 0;
-    enqueue(cpu, thread, thread->slice != 0);
+    thread->slice = unfinished && begun ? cpu->slice_end - now : 0;
+    enqueue(cpu, thread, unfinished);
 }
 
 void scheduler_ready(struct thread *thread)
@@ -137,8 +132,11 @@ static bool runs_on(struct cpu *cpu, int top)
 struct limen_regs *scheduler_leave(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
-    if (runs_on(cpu, scheduler_top()))
+    if (runs_on(cpu, scheduler_top())) {
+        if (cpu->ready_words && cpu->slice_end == UINT64_MAX)
+            start_slice(cpu, 0);
         return cpu->current->arch.regs;
+    }
     if (cpu->current->state == LIMEN_THREAD_READY && cpu->current != &cpu->idle)
         enqueue_preempted(cpu);
     return switch_to_first();
@@ -160,14 +158,16 @@ struct limen_regs *kernel_reschedule(struct limen_regs *regs)
     struct thread *current = cpu->current;
     int top = scheduler_top();
 
-    if (current == &cpu->idle)
-        return top < 0 ? regs : switch_to_first();
+    if (current == &cpu->idle && top >= 0)
+        return switch_to_first();
 
     bool runnable = current->state == LIMEN_THREAD_READY;
     bool slice_over = cpu->slice_end != UINT64_MAX && arch_ticks() >= cpu->slice_end;
     if (runnable && (top < (int)current->priority || (top == current->priority && !slice_over))) {
-        if (slice_over)
+        if (slice_over || (cpu->ready_words && cpu->slice_end == UINT64_MAX))
             start_slice(cpu, 0);
+        else
+            set_timer(cpu);
         return regs;
     }
     if (regs != current->arch.regs)
@@ -205,5 +205,4 @@ void kernel_timer(void)
         arch_window();
     }
     cpu->waking = false;
-    set_timer(cpu);
 }

@@ -5,7 +5,7 @@
 #ifndef KERNEL_SCHEDULER_H
 #define KERNEL_SCHEDULER_H
 
-#include "thread.h"
+#include "cpu.h"
 
 /* A thread's turn among equals, in nanoseconds. */
 #define SLICE_NS 10000000ull
@@ -19,7 +19,15 @@ void scheduler_ready(struct thread *thread);
 void scheduler_unready(struct thread *thread);
 
 /* The highest priority of a ready thread other than the running one, or -1. */
-int scheduler_top(void);
+static inline int scheduler_top(void)
+{
+    const unsigned bits = 64;
+    uint64_t words = this_cpu->ready_words;
+    if (!words)
+        return -1;
+    unsigned word = bits - 1 - (unsigned)__builtin_clzll(words);
+    return (int)(word * bits + bits - 1 - (unsigned)__builtin_clzll(this_cpu->ready[word]));
+}
 
 /* Goes on with the current thread if it may run and nobody more important can; else switches.
  * Returns the frame to leave by. */

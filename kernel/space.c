@@ -214,7 +214,8 @@ static enum limen_error map(struct invocation *call)
     const uint64_t both = LIMEN_RIGHT_WRITE | LIMEN_RIGHT_EXECUTE;
     if (!rights || rights & ~known || (rights & both) == both)
         return LIMEN_BAD_ARGUMENT;
-    if ((frame->rights & rights) != rights)
+    /* The processor has no way to let a page be written or executed but not read. */
+    if ((frame->rights & (rights | LIMEN_RIGHT_READ)) != (rights | LIMEN_RIGHT_READ))
         return LIMEN_NO_RIGHT;
     if (cache > LIMEN_CACHE_NONE || (cache == LIMEN_CACHE_NONE && !frame->device))
         return LIMEN_BAD_ARGUMENT;

@@ -297,6 +297,9 @@ enum limen_error thread_invoke(struct invocation *call)
     case LIMEN_THREAD_SET_BASES:
         return arch_bases_set(&thread->arch, call->word[0], call->word[1]) ? LIMEN_OK
                                                                            : LIMEN_BAD_ARGUMENT;
+    case LIMEN_THREAD_SET_DEBUG:
+        return arch_debug_set(&thread->arch, &call->word[0], call->word[4]) ? LIMEN_OK
+                                                                            : LIMEN_BAD_ARGUMENT;
     case LIMEN_THREAD_SET_REFLECTION:
         if (call->word[0] >= LIMEN_USER_END || call->word[1] >= LIMEN_USER_END)
             return LIMEN_OUT_OF_RANGE;

@@ -11,22 +11,23 @@ $(BUILD)/limen.img $(BUILD)/check/limen.img: %/limen.img: %/kernel.elf $(IMAGE_S
 
 all: $(BUILD)/limen.img
 
-# A disk with the boot program that waits for another disk; its identifier differs, which is how the
-# program tells them apart.
+# A disk with the boot program that waits to be given another.
 $(BUILD)/ovmf/park.img: $(BUILD)/ovmf/PARK.EFI ovmf/image.py
-	ovmf/image.py --disk-guid=4c696d65-6e00-4000-8000-000000000003 $@ EFI/BOOT/BOOTX64.EFI=$<
+	ovmf/image.py $@ EFI/BOOT/BOOTX64.EFI=$<
 
-$(BUILD)/ovmf/PARK.EFI: $(BUILD)/ovmf/park.obj $(BUILD)/efi/libc/string.obj
+$(BUILD)/ovmf/PARK.EFI: $(addprefix $(BUILD)/,ovmf/park.obj efi/fw_cfg.obj efi/fw_cfg_find.obj \
+                                             efi/libc/string.obj)
 	lld-link /subsystem:efi_application /entry:efi_main /nodefaultlib /Brepro /out:$@ $^
 
-$(BUILD)/ovmf/park.obj: ovmf/park.c efi/build.mk
+$(BUILD)/ovmf/park.obj: ovmf/park.c efi/fw_cfg.h efi/build.mk
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -c -o $@ $<
+	$(CC) $(EFI_CFLAGS) -iquote efi -c -o $@ $<
 
 ## Write build/limen.img, which boots in any UEFI machine:
 ## dd if=build/limen.img of=/dev/YOUR-USB-STICK bs=1M conv=fsync
 .PHONY: image
 image: $(BUILD)/limen.img
+	@echo $<
 
 ## How QEMU runs the guest: tcg (software) or kvm; empty: what works here.
 ACCEL ?=
@@ -64,11 +65,11 @@ run-image: $(if $(filter 1,$(CHECKS)),$(BUILD)/check/limen.img,$(BUILD)/limen.im
 ## make run CMD='ps' runs that line, prints its output and ends with its status.
 .PHONY: run
 run:
-	@$(MAKE) --no-print-directory run-image >&2
+	@$(SUBMAKE) run-image >&2
 	@ovmf/run.py
 
 ## Open gdb on the machine that make run has running, or on a new one at its first instruction.
 .PHONY: debug
 debug:
-	@$(MAKE) --no-print-directory run-image
+	@$(SUBMAKE) run-image
 	@ovmf/debug.py

@@ -41,7 +41,7 @@ def partition_size(files):
     return max(SMALLEST_PARTITION, (content * 5 // 4 // MIB + 4) * MIB)
 
 
-def write_image(output, files, disk_guid=DISK_GUID):
+def write_image(output, files):
     """`files` maps a path on the volume (with '/') to a file of this host."""
     size = partition_size(files)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def write_image(output, files, disk_guid=DISK_GUID):
         with image.open("wb") as file:
             file.truncate(PARTITION_START + size + GPT_BACKUP)
         first = PARTITION_START // SECTOR
-        run("sgdisk", "--clear", f"--disk-guid={disk_guid}",
+        run("sgdisk", "--clear", f"--disk-guid={DISK_GUID}",
             f"--new=1:{first}:{first + size // SECTOR - 1}", "--typecode=1:ef00",
             f"--partition-guid=1:{PARTITION_GUID}", "--change-name=1:Limen", str(image))
         volume = f"{image}@@{PARTITION_START}"
@@ -70,7 +70,6 @@ def write_image(output, files, disk_guid=DISK_GUID):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path)
-    parser.add_argument("--disk-guid", default=DISK_GUID)
     parser.add_argument("files", nargs="*", metavar="PATH-ON-VOLUME=FILE")
     options = parser.parse_args()
     files = {}
@@ -80,7 +79,7 @@ def main():
         if not files[volume_path].is_file():
             sys.exit(f"image: there is no file {host} to put at {volume_path}")
     try:
-        write_image(options.output, files, options.disk_guid)
+        write_image(options.output, files)
     except RuntimeError as error:
         sys.exit(f"image: {options.output} could not be written: {error}")
 

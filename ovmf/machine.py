@@ -41,7 +41,9 @@ def status_of(value):
 LOADER_FAREWELL = re.compile(rb"Limen: loaded, leaving boot services\r*\n")
 LOADER_REFUSAL = re.compile(rb"Limen cannot start: [^\n]*\n")
 
+# Files of fw_cfg: the kernel's command line, and the disk that ovmf/park.c waits for.
 CMDLINE_FILE = "opt/limen/cmdline"
+DISK_FILE = "opt/limen/disk"
 
 # Where gdb finds the machine of make run or make debug.  Relative, like all sockets here, because
 # the path of a socket may have no more than 107 characters.
@@ -66,7 +68,8 @@ class Settings:
     gfx: str = "std"  # QEMU's -vga, or "none"
     icount: bool = False  # count instructions exactly: one tick of the TSC for each
     cmdline: str = ""
-    incoming: Path | None = None  # a saved state to start from (parked.py)
+    parked: Path | None = None  # a saved state to start from, with the disk it has (parked.py)
+    parked_disk: Path | None = None
 
     def acceleration(self):
         return self.accel or best_accelerator()
@@ -93,6 +96,8 @@ def qemu_arguments(settings, variables, cmdline_file):
     """QEMU's command line, without what the ways of running it differ in."""
     code, _ = firmware()
     accel = settings.acceleration()
+    # A saved state goes on with the disk it was saved with.
+    disk = settings.parked_disk if settings.parked else settings.image
     arguments = [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config",
         "-machine", settings.machine, "-accel", accel,
@@ -100,7 +105,7 @@ def qemu_arguments(settings, variables, cmdline_file):
         "-display", "none", "-vga", settings.gfx,
         "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
         "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
-        "-drive", f"if=none,id=disk,format=raw,snapshot=on,file={settings.image}",
+        "-drive", f"if=none,id=disk,format=raw,snapshot=on,file={disk}",
         "-device", "virtio-blk-pci,drive=disk,bootindex=0",
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
         "-fw_cfg", f"name={CMDLINE_FILE},file={cmdline_file}",
@@ -109,8 +114,9 @@ def qemu_arguments(settings, variables, cmdline_file):
         # A fixed clock and seed, so that the run depends on nothing but the image.
         arguments += ["-icount", "shift=0,sleep=off", "-seed", "1",
                       "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
-    if settings.incoming:
-        arguments += ["-incoming", f"exec:cat {shlex.quote(str(settings.incoming))}"]
+    if settings.parked:
+        arguments += ["-incoming", f"exec:cat {shlex.quote(str(settings.parked))}",
+                      "-fw_cfg", f"name={DISK_FILE},file={settings.image}"]
     return arguments
 
 
@@ -147,7 +153,7 @@ class Outcome:
     refused   the loader would not boot
     timeout   nothing ended it in the time it had
     stopped   the harness had seen what it waited for
-    qemu      QEMU itself failed
+    emulator  the emulator itself failed
     """
 
     kind: str
@@ -178,7 +184,7 @@ class Outcome:
             "refused": "the loader refused to boot",
             "timeout": f"nothing ended the run in {self.seconds:.0f} seconds",
             "stopped": "the run was ended when it had shown what it should",
-            "qemu": f"QEMU itself failed with status {self.status}",
+            "emulator": f"the emulator itself failed with status {self.status}",
         }[self.kind]
 
 
@@ -359,7 +365,7 @@ class Machine:
         if code & 1 and EXIT_STATUS_ZERO <= value < EXIT_PANIC:
             return self._outcome("exit", status_of(value))
         self.errors.seek(0)
-        return self._outcome("qemu", code, [self.errors.read().decode(errors="replace")])
+        return self._outcome("emulator", code, [self.errors.read().decode(errors="replace")])
 
     # What a hung machine can still tell.
 

@@ -1,24 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A boot program that waits for another disk, and boots that.
+ * A boot program that waits to be given a disk, and boots that.
  *
- * The firmware takes seconds to come up and does the same each time.  So its state is saved once,
- * while this program waits, and every later machine starts from there with its own disk in place of
- * the one that held this program (ovmf/parked.py).  The disk's driver is disconnected and connected
- * again, because what the firmware knows of partitions and files is about the old disk.
+ * The firmware takes seconds to come up and does the same each time.  So a machine's state is saved
+ * once, while this program waits, and every later machine goes on from there (ovmf/parked.py).  The
+ * disk it is given is an image in fw_cfg, which becomes a RAM disk: what the firmware knows of the
+ * real disk it has read long ago, and a real disk answers when the host gets round to it, while
+ * fw_cfg answers at once, so that the same state and the same image make the same run, exactly.
  */
+#include "fw_cfg.h"
 #include <efi.h>
 #include <string.h>
 
-#define HEADER_LBA    1 /* of the GUID partition table: UEFI 2.10, section 5.3.2 */
-#define POLL_MICROSEC 1000
-#define SECTOR_MAX    4096
+#define DISK_FILE        "opt/limen/disk"
+#define POLL_MICROSECOND 1000
+#define PAGE_SIZE        4096u
+
+/* UEFI 2.10, section 13.17, which gnu-efi does not have. */
+struct ram_disk {
+    EFI_STATUS(EFIAPI *add)
+    (UINT64 base, UINT64 size, const EFI_GUID *type, const EFI_DEVICE_PATH *parent,
+     EFI_DEVICE_PATH **path);
+    EFI_STATUS(EFIAPI *remove)(EFI_DEVICE_PATH *path);
+};
+
+static EFI_GUID ram_disk_guid = {
+    0xab38a0df, 0x6873, 0x44a9, {0x87, 0xe6, 0xd4, 0xeb, 0x56, 0x14, 0x84, 0x49}};
+static const EFI_GUID virtual_disk = {
+    0x77ab535a, 0x45fc, 0x624b, {0x55, 0x60, 0xf7, 0xb2, 0x81, 0xd1, 0xf9, 0x6e}};
+static EFI_GUID device_path_guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
+static EFI_GUID file_system_guid = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
 
 /* Writable only because the firmware's interface knows no const. */
 static CHAR16 waiting[] = L"park: waiting for a disk\r\n";
-static EFI_GUID block_io_guid = EFI_BLOCK_IO_PROTOCOL_GUID;
-static EFI_GUID device_path_guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
-static EFI_GUID file_system_guid = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
 
 /* The end of a device path: a file, and the node that ends every path. */
 static const struct {
@@ -35,39 +49,31 @@ static const struct {
     .end_length = {4, 0},
 };
 
-/* The one whole disk of the machine, and its handle. */
-static EFI_BLOCK_IO *find_disk(EFI_BOOT_SERVICES *boot, EFI_HANDLE *disk)
+static void wait_for_disk(EFI_BOOT_SERVICES *boot, struct fw_cfg_file *file)
 {
-    EFI_HANDLE *handles = NULL;
-    UINTN count = 0;
-    if (boot->LocateHandleBuffer(ByProtocol, &block_io_guid, NULL, &count, &handles) != EFI_SUCCESS)
-        return NULL;
-    for (UINTN i = 0; i < count; i++) {
-        EFI_BLOCK_IO *io = NULL;
-        if (boot->HandleProtocol(handles[i], &block_io_guid, (void **)&io) != EFI_SUCCESS ||
-            io->Media->LogicalPartition || !io->Media->MediaPresent ||
-            io->Media->BlockSize > SECTOR_MAX)
-            continue;
-        *disk = handles[i];
-        return io;
-    }
-    return NULL;
+    static UINT8 directory[FW_CFG_DIRECTORY_BYTES];
+    while (!fw_cfg_read(FW_CFG_DIRECTORY, directory, sizeof directory) ||
+           !fw_cfg_find(directory, sizeof directory, DISK_FILE, file))
+        boot->Stall(POLL_MICROSECOND);
 }
 
-static EFI_STATUS wait_for_other_disk(EFI_BOOT_SERVICES *boot, EFI_BLOCK_IO *io)
+/* The memory is the firmware's until boot services end, and free from then on. */
+static EFI_STATUS make_disk(EFI_BOOT_SERVICES *boot, const struct fw_cfg_file *file,
+                            EFI_DEVICE_PATH **path)
 {
-    static UINT8 before[SECTOR_MAX], now[SECTOR_MAX];
-    UINTN size = io->Media->BlockSize;
-    EFI_STATUS status = io->ReadBlocks(io, io->Media->MediaId, HEADER_LBA, size, before);
-    do {
-        if (status != EFI_SUCCESS)
-            return status;
-        boot->Stall(POLL_MICROSEC);
-        status = io->ReadBlocks(io, io->Media->MediaId, HEADER_LBA, size, now);
-    } while (memcmp(before, now, size) == 0);
-    return EFI_SUCCESS;
+    EFI_PHYSICAL_ADDRESS memory = 0;
+    struct ram_disk *disks = NULL;
+    EFI_STATUS status = boot->AllocatePages(AllocateAnyPages, EfiBootServicesData,
+                                            (file->size + PAGE_SIZE - 1) / PAGE_SIZE, &memory);
+    if (status == EFI_SUCCESS && !fw_cfg_read(file->selector, (void *)memory, file->size))
+        status = EFI_DEVICE_ERROR;
+    if (status == EFI_SUCCESS)
+        status = boot->LocateProtocol(&ram_disk_guid, NULL, (void **)&disks);
+    return status == EFI_SUCCESS ? disks->add(memory, file->size, &virtual_disk, NULL, path)
+                                 : status;
 }
 
+/* The bytes of a device path before the node that ends it. */
 static UINTN path_size(const EFI_DEVICE_PATH *path)
 {
     const UINT8 *node = (const UINT8 *)path;
@@ -76,23 +82,34 @@ static UINTN path_size(const EFI_DEVICE_PATH *path)
     return (UINTN)(node - (const UINT8 *)path);
 }
 
-/* Loads the boot program of a volume and runs it. */
-static EFI_STATUS boot_volume(EFI_BOOT_SERVICES *boot, EFI_HANDLE self, EFI_HANDLE volume)
+/* The path of the volume on the disk; NULL if there is none. */
+static EFI_DEVICE_PATH *find_volume(EFI_BOOT_SERVICES *boot, const EFI_DEVICE_PATH *disk)
 {
-    EFI_DEVICE_PATH *path = NULL;
-    UINT8 *whole = NULL;
+    EFI_HANDLE *volumes = NULL;
+    UINTN count = 0;
+    boot->LocateHandleBuffer(ByProtocol, &file_system_guid, NULL, &count, &volumes);
+    for (UINTN i = 0; i < count; i++) {
+        EFI_DEVICE_PATH *path = NULL;
+        if (boot->HandleProtocol(volumes[i], &device_path_guid, (void **)&path) == EFI_SUCCESS &&
+            path_size(path) >= path_size(disk) && memcmp(path, disk, path_size(disk)) == 0)
+            return path;
+    }
+    return NULL;
+}
+
+static EFI_STATUS boot_volume(EFI_BOOT_SERVICES *boot, EFI_HANDLE self,
+                              const EFI_DEVICE_PATH *volume)
+{
+    UINT8 *path = NULL;
     EFI_HANDLE image = NULL;
-    EFI_STATUS status = boot->HandleProtocol(volume, &device_path_guid, (void **)&path);
+    const UINTN size = path_size(volume);
+    EFI_STATUS status = boot->AllocatePool(EfiLoaderData, size + sizeof file_path, (void **)&path);
     if (status != EFI_SUCCESS)
         return status;
-    UINTN size = path_size(path);
-    status = boot->AllocatePool(EfiLoaderData, size + sizeof file_path, (void **)&whole);
-    if (status != EFI_SUCCESS)
-        return status;
-    memcpy(whole, path, size);
-    memcpy(whole + size, &file_path, sizeof file_path);
-    status = boot->LoadImage(FALSE, self, (EFI_DEVICE_PATH *)(void *)whole, NULL, 0, &image);
-    boot->FreePool(whole);
+    memcpy(path, volume, size);
+    memcpy(path + size, &file_path, sizeof file_path);
+    status = boot->LoadImage(FALSE, self, (EFI_DEVICE_PATH *)(void *)path, NULL, 0, &image);
+    boot->FreePool(path);
     return status == EFI_SUCCESS ? boot->StartImage(image, NULL, NULL) : status;
 }
 
@@ -101,18 +118,15 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system);
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     EFI_BOOT_SERVICES *boot = system->BootServices;
-    EFI_HANDLE disk = NULL, *volumes = NULL;
-    UINTN count = 0;
-    EFI_BLOCK_IO *io = find_disk(boot, &disk);
-    if (!io)
-        return EFI_NOT_FOUND;
+    struct fw_cfg_file file;
+    EFI_DEVICE_PATH *disk = NULL;
+    if (!fw_cfg_present())
+        return EFI_UNSUPPORTED;
     system->ConOut->OutputString(system->ConOut, waiting);
-    EFI_STATUS status = wait_for_other_disk(boot, io);
-    if (status == EFI_SUCCESS)
-        status = boot->DisconnectController(disk, NULL, NULL);
-    if (status == EFI_SUCCESS)
-        status = boot->ConnectController(disk, NULL, NULL, TRUE);
-    if (status == EFI_SUCCESS)
-        status = boot->LocateHandleBuffer(ByProtocol, &file_system_guid, NULL, &count, &volumes);
-    return status == EFI_SUCCESS ? boot_volume(boot, self, volumes[0]) : status;
+    wait_for_disk(boot, &file);
+    const EFI_STATUS status = make_disk(boot, &file, &disk);
+    if (status != EFI_SUCCESS)
+        return status;
+    const EFI_DEVICE_PATH *volume = find_volume(boot, disk);
+    return volume ? boot_volume(boot, self, volume) : EFI_NOT_FOUND;
 }

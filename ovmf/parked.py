@@ -2,8 +2,8 @@
 """Machines that start where the firmware has just finished.
 
 OVMF takes seconds, under exact instruction counting a minute, and does the same each time.  So the
-first machine of a kind boots ovmf/park.c, which waits for its disk to become another one; its state
-is saved, and later machines of that kind continue from there with the disk that is to be booted.
+first machine of a kind boots ovmf/park.c, which waits to be given a disk; its state is saved, and
+later machines of that kind go on from there and are given the disk that is to be booted.
 """
 
 import fcntl
@@ -17,12 +17,12 @@ from machine import BUILD, ROOT, Machine, MachineError, firmware, qemu_arguments
 
 PARK_IMAGE = BUILD / "ovmf" / "park.img"
 WAITING = re.compile(rb"park: waiting for a disk")
-FIRMWARE_SECONDS = 120
+FIRMWARE_SECONDS = 600
 
 
 def state_file(settings):
     """The state's place: its name changes with everything that the state depends on."""
-    parts = qemu_arguments(replace(settings, image=PARK_IMAGE, incoming=None), "", "")
+    parts = qemu_arguments(replace(settings, image=PARK_IMAGE, parked=None), "", "")
     for file in ("/usr/bin/qemu-system-x86_64", *firmware(), PARK_IMAGE):
         parts.append(f"{file} {os.stat(file).st_mtime_ns}")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -50,4 +50,4 @@ def parked(settings):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not state.exists():
             save_state(settings, state)
-    return replace(settings, incoming=state)
+    return replace(settings, parked=state, parked_disk=PARK_IMAGE)

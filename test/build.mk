@@ -5,7 +5,7 @@
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
               $(BUILD)/test/fuzz/efi_seeds
-include test/unit/kernel.mk test/unit/servers.mk
+include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk
 
 include test/boot/build.mk test/entry/build.mk
 
@@ -15,8 +15,14 @@ ONLY ?=
 ## Run every test; the last line counts them.
 .PHONY: test
 test:
-	@$(MAKE) --no-print-directory test-files
+	@$(SUBMAKE) test-files
 	@test/run.py --only '$(ONLY)'
+
+## Run what guests can show of the processor on Bochs, a second model of it.
+.PHONY: test-bochs
+test-bochs:
+	@$(MAKE) --no-print-directory test-files
+	@test/run.py --tests test/bochs.toml --only '$(ONLY)'
 
 .PHONY: test-files
 test-files: $(TEST_FILES)
@@ -43,7 +49,7 @@ $(TIDY_ROOMS:%=tidy-%): tidy-%: | $(PROTOCOL_HEADERS)
 ## Measure, print the figures beside those recorded of other kernels, and write build/bench.json.
 .PHONY: bench
 bench:
-	@$(MAKE) --no-print-directory bench-files >&2
+	@$(SUBMAKE) bench-files >&2
 	@test/bench/bench.py
 
 .PHONY: bench-files
@@ -56,5 +62,5 @@ LISTING ?= 0
 ## Show where the instructions of one benchmark go: make profile NAME=ipc_roundtrip_0
 .PHONY: profile
 profile:
-	@$(MAKE) --no-print-directory bench-files >&2
+	@$(SUBMAKE) bench-files >&2
 	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py

@@ -35,7 +35,7 @@ def check_file(path, lines):
     for number, line in enumerate(lines, 1):
         if re.search(r"[ \t]$", line):
             yield f"{path}:{number}: blanks at the end of the line"
-        if "\t" in line and path.suffix in (".c", ".h", ".py", ".toml"):
+        if "\t" in line and path.suffix in (".c", ".h", ".py"):
             yield f"{path}:{number}: a tab; indent with four spaces"
     if lines and not lines[-1]:
         yield f"{path}: an empty line at the end"

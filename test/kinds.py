@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import spoil
+from bochs import Bochs
 from machine import BUILD, ROOT, Machine, Settings
 from parked import parked
 
@@ -221,6 +222,21 @@ def judge_guest(name, outcome):
     return result
 
 
+class OnBochs:
+    """The same test in a machine of Bochs, which starts with the firmware."""
+
+    def machine(self, **changes):
+        return Bochs(replace(self.settings, **{"cmdline": self.cmdline, **changes}))
+
+
+class BochsBoot(OnBochs, Boot):
+    pass
+
+
+class BochsGuest(OnBochs, Guest):
+    pass
+
+
 @dataclass
 class Talk(MachineTest):
     """Boots a machine and types at it: each step waits for a pattern and then sends a text."""
@@ -289,7 +305,8 @@ class Refusal(MachineTest):
 
 
 KINDS = {"command": Command, "unit": Unit, "python": Python, "boot": Boot, "guest": Guest,
-         "talk": Talk, "debug": Debug, "refusal": Refusal}
+         "talk": Talk, "debug": Debug, "refusal": Refusal,
+         "bochs_boot": BochsBoot, "bochs_guest": BochsGuest}
 SETTINGS = {"image", "kernel", "cpu", "smp", "mem", "machine", "gfx", "icount"}
 
 

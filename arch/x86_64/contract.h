@@ -61,6 +61,7 @@ _Static_assert(sizeof(struct arch_tss) == 0x70, "104 bytes and two alignment wor
 /* What makes a switch to or from a thread take the slow path. */
 #define ARCH_THREAD_FPU       0x1u /* it has used the FPU: its state is saved and restored */
 #define ARCH_THREAD_SELECTORS 0x2u /* its data selectors are not all null */
+#define ARCH_THREAD_DEBUG     0x4u /* it has breakpoints */
 
 /* The first member of struct thread, at the start of the thread object's memory. */
 struct arch_thread {
@@ -71,6 +72,8 @@ struct arch_thread {
     uint64_t gs_base;
     uint32_t flags; /* ARCH_THREAD_* */
     uint16_t ds, es, fs, gs;
+    uint64_t breakpoints[4];     /* DR0 to DR3 */
+    uint64_t breakpoint_control; /* DR7 without the bit that is always one; 0: no breakpoints */
 };
 
 struct arch_space {
@@ -97,6 +100,13 @@ static inline uint64_t arch_ticks(void)
 static inline void arch_space_set(struct arch_thread *arch, const struct arch_space *space)
 {
     arch->cr3 = space ? space->cr3 : 0;
+}
+
+/* Words from one place to another that it does not overlap, where a call would cost more than the
+ * copy. */
+static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t count)
+{
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
 }
 
 #if LIMEN_CHECKS

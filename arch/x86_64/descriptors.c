@@ -61,6 +61,10 @@ static void load_gdt(struct arch_cpu *cpu)
                      : "r"(KERNEL_SS), "r"(0));
     write_msr(MSR_GS_BASE, (uint64_t)cpu);
     __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR));
+    /* A reset leaves LDTR usable, with base 0 and 64 KiB (SDM vol. 3, table 9-1): memory that ring
+     * 3 can map, and so gates into ring 0 that it can write.  The null selector ends that
+     * (docs/hazards/ldt.md). */
+    __asm__ volatile("lldt %w0" : : "r"(0));
 }
 
 static void load_idt(void)

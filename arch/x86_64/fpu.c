@@ -14,12 +14,11 @@
 #define XCR0_AVX    0x04ull
 #define XCR0_AVX512 0xe0ull /* opmask, upper halves, upper registers: all or none */
 
-#define CPUID_FEATURES_ECX_XSAVE 0x04000000u
-#define CPUID_XSAVE              0x0du
-#define CPUID_XSAVEOPT           0x01u /* leaf 0dh, subleaf 1, EAX */
-#define CPUID_EXTENDED_SIZES     0x80000008u
-#define CPUID_RESTORES_POINTERS  0x04u       /* its EBX, AMD only */
-#define CPUID_VENDOR_AMD         0x68747541u /* "Auth" in EBX of leaf 0 */
+#define CPUID_XSAVE             0x0du
+#define CPUID_XSAVEOPT          0x01u /* leaf 0dh, subleaf 1, EAX */
+#define CPUID_EXTENDED_SIZES    0x80000008u
+#define CPUID_RESTORES_POINTERS 0x04u       /* its EBX, AMD only */
+#define CPUID_VENDOR_AMD        0x68747541u /* "Auth" in EBX of leaf 0 */
 
 /* The legacy area, SDM vol. 1, 10.5.1, and the XSAVE header after it: all that XRSTOR reads of a
  * state whose components are all initial, but for MXCSR. */

@@ -90,4 +90,6 @@ void arch_init(struct cpu *kernel_cpu, const struct limen_boot *boot)
     machine_check_init();
     interrupts_init(machine);
     clock_init(machine);
+    if (LIMEN_CHECKS)
+        arch_check_boot();
 }

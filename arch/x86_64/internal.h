@@ -90,6 +90,9 @@ void paging_init(struct machine *machine);
 void kernel_map_page(uint64_t address, uint64_t physical, uint64_t flags);
 volatile void *device_map(uint64_t physical, size_t size);
 bool kernel_mapped(uint64_t address, size_t size);
+/* What the tables allow at a kernel address: PTE_WRITE and PTE_USER if all levels do, PTE_NX if one
+ * does not; 0 where nothing is mapped.  Sets the size of what one entry decides. */
+uint64_t kernel_rights(uint64_t address, uint64_t *size);
 
 /* stacks.c */
 struct stack {
@@ -98,8 +101,9 @@ struct stack {
     bool ist;                  /* a frame lies under the processor's block at its top */
     uint64_t object;           /* physical address of the thread it belongs to, else 0 */
 };
-#define IST_TOP_WORDS 16u     /* bytes above an IST stack's top, for the processor's block */
-#define IST_STRIDE    0x4000u /* from one instance of an IST stack down to the next */
+#define IST_TOP_WORDS 16u      /* bytes above an IST stack's top, for the processor's block */
+#define CPU_AREA_SIZE 0x40000u /* of a processor's stacks at LIMEN_CPUS_BASE */
+#define IST_STRIDE    0x4000u  /* from one instance of an IST stack down to the next */
 void stacks_init(struct arch_cpu *cpu);
 bool stack_find(uint64_t address, struct stack *stack);
 uint64_t ist_pointer(unsigned ist, unsigned instance); /* of the hole, beyond the last */
@@ -152,6 +156,9 @@ bool arch_paranoid(struct limen_regs *regs);
 struct limen_regs *iret_fault(struct limen_regs *regs);
 void arch_check_entry(const struct limen_regs *regs);
 void arch_check_exit(const struct limen_regs *regs);
+
+/* check.c, where LIMEN_CHECKS is 1 */
+void arch_check_boot(void);
 
 static inline bool from_user(const struct limen_regs *regs)
 {

@@ -55,19 +55,31 @@ volatile void *device_map(uint64_t physical, size_t size)
     return (volatile void *)(address + (physical - first));
 }
 
+uint64_t kernel_rights(uint64_t address, uint64_t *size)
+{
+    uint64_t *table = this_machine()->top;
+    uint64_t allowed = PTE_PRESENT | PTE_WRITE | PTE_USER, forbidden = 0;
+    *size = PAGE_SIZE;
+    for (unsigned level = LEVELS; level > 0; level--) {
+        uint64_t entry = *entry_of(table, address, level);
+        *size = 1ull << (LIMEN_PAGE_ORDER + LEVEL_BITS * (level - 1));
+        if (!(entry & PTE_PRESENT))
+            return 0;
+        allowed &= entry;
+        forbidden |= entry & PTE_NX;
+        if (level > 1 && entry & PTE_LARGE)
+            break;
+        table = table_of(entry);
+    }
+    return allowed | forbidden;
+}
+
 bool kernel_mapped(uint64_t address, size_t size)
 {
-    for (uint64_t at = address & ~(PAGE_SIZE - 1); at < address + size; at += PAGE_SIZE) {
-        uint64_t *table = this_machine()->top;
-        for (unsigned level = LEVELS; level > 0; level--) {
-            uint64_t entry = *entry_of(table, at, level);
-            if (!(entry & PTE_PRESENT))
-                return false;
-            if (entry & PTE_LARGE)
-                break;
-            table = table_of(entry);
-        }
-    }
+    uint64_t of_page;
+    for (uint64_t at = address & ~(PAGE_SIZE - 1); at < address + size; at += PAGE_SIZE)
+        if (!kernel_rights(at, &of_page))
+            return false;
     return true;
 }
 

@@ -14,8 +14,7 @@
  */
 #include "internal.h"
 
-#define SLOT      0x4000u
-#define AREA_SIZE 0x40000u
+#define SLOT 0x4000u
 _Static_assert(SLOT == IST_STRIDE, "an instance to a slot");
 
 enum { INTERRUPT, IDLE, DOUBLE_FAULT, MACHINE_CHECK, DEBUG, NMI, CPU_STACKS };
@@ -34,7 +33,7 @@ static const struct {
     [DEBUG] = {"debug", 9, 2, IST_DB, 0x2000},                 /* 9, 8, and the hole 7 */
     [NMI] = {"NMI", 13, 3, IST_NMI, 0x2000},                   /* 13, 12, 11, and the hole 10 */
 };
-_Static_assert(14 * SLOT <= AREA_SIZE, "the slots fit the area");
+_Static_assert(14 * SLOT <= CPU_AREA_SIZE, "the slots fit the area");
 
 #define THREAD_WINDOW     LARGE_PAGE_SIZE /* of addresses, for one thread object */
 #define THREAD_TABLE_PAGE 2u              /* page of the thread object that is the page table */
@@ -162,7 +161,7 @@ static bool find_cpu_stack(uint64_t address, struct stack *stack)
 
 bool stack_find(uint64_t address, struct stack *stack)
 {
-    if (address - LIMEN_CPUS_BASE < AREA_SIZE)
+    if (address - LIMEN_CPUS_BASE < CPU_AREA_SIZE)
         return find_cpu_stack(address, stack);
 
     uint64_t boot_base = LIMEN_BOOT_STACK_BASE + PAGE_SIZE;

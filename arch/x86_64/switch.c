@@ -29,6 +29,19 @@ static void save_selectors(struct arch_thread *arch)
         arch->flags &= ~ARCH_THREAD_SELECTORS;
 }
 
+/* Ring 3 cannot change these, so there is nothing to save.  The kernel touches none of the
+ * addresses on the way, so it does not matter in which order they come into force; and a thread
+ * without breakpoints gets zeros, for DR6 may tell of conditions met that are not enabled (SDM vol.
+ * 3, 17.2.3), and those would be another thread's. */
+__attribute__((noinline)) static void load_breakpoints(const struct arch_thread *arch)
+{
+    write_dr0(arch->breakpoints[0]);
+    write_dr1(arch->breakpoints[1]);
+    write_dr2(arch->breakpoints[2]);
+    write_dr3(arch->breakpoints[3]);
+    write_dr7(DR7_NONE | arch->breakpoint_control);
+}
+
 void arch_switch_slow(struct arch_thread *from, struct arch_thread *to)
 {
     save_selectors(from);
@@ -46,6 +59,8 @@ void arch_switch_slow(struct arch_thread *from, struct arch_thread *to)
         write_msr(MSR_KERNEL_GS_BASE, to->gs_base);
     }
     fpu_switch(from, to);
+    if ((from->flags | to->flags) & ARCH_THREAD_DEBUG)
+        load_breakpoints(to);
 }
 
 bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs)
@@ -58,6 +73,47 @@ bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs)
         write_msr(MSR_FS_BASE, fs);
         write_msr(MSR_KERNEL_GS_BASE, gs);
     }
+    return true;
+}
+
+#define DR7_ENABLES       0x000000ffull
+#define DR7_CONDITIONS    0xffff0000ull
+#define DR7_CONDITION(n)  (16 + 4 * (n)) /* shift of two bits for it, and two for the length */
+#define BREAK_INSTRUCTION 0u
+#define BREAK_IO          2u
+
+/* Nothing here can make a breakpoint in the kernel: the addresses are ring 3's, which the kernel
+ * neither runs nor reads at, and port accesses, which it makes for others, are no condition.  GD
+ * would trap the kernel's own use of the registers. */
+static bool breakpoints_are_legal(const uint64_t addresses[4], uint64_t control)
+{
+    if (control & ~(DR7_ENABLES | DR7_CONDITIONS))
+        return false;
+    for (unsigned n = 0; n < 4; n++) {
+        uint64_t condition = control >> DR7_CONDITION(n) & 3;
+        uint64_t length = control >> (DR7_CONDITION(n) + 2) & 3;
+        if (addresses[n] >= LIMEN_USER_END || condition == BREAK_IO ||
+            (condition == BREAK_INSTRUCTION && length != 0))
+            return false;
+    }
+    return true;
+}
+
+bool arch_debug_set(struct arch_thread *arch, const uint64_t addresses[4], uint64_t control)
+{
+    control &= ~DR7_NONE;
+    if (!breakpoints_are_legal(addresses, control))
+        return false;
+    for (unsigned n = 0; n < 4; n++)
+        arch->breakpoints[n] = addresses[n];
+    arch->breakpoint_control = control;
+    /* Addresses alone count as well: they must not stay in the registers of another thread. */
+    if (control | addresses[0] | addresses[1] | addresses[2] | addresses[3])
+        arch->flags |= ARCH_THREAD_DEBUG;
+    else
+        arch->flags &= ~ARCH_THREAD_DEBUG;
+    if (this_arch_cpu->tss.rsp0 == arch->stack_top)
+        load_breakpoints(arch);
     return true;
 }
 

@@ -130,6 +130,13 @@ enum limen_thread_op {
     /* -> word 0 state (enum limen_thread_state), 1 priority, 2..3 name, 4 label of the last fault,
      * 5 its word 0, 6 its RIP, 7 nanoseconds run */
     LIMEN_THREAD_INFO = 12,
+    /* words 0 to 3 addresses to watch, below LIMEN_USER_END; 4 which, as in the processor's DR7:
+     * local and global enables (bits 0 to 7), conditions and lengths (bits 16 to 31), no other bit
+     * set but bit 10, which is always one.  No condition may be I/O, and the length of an
+     * instruction breakpoint is 0.  All zero: none.  A hit is a debug exception, with DR6 in the
+     * fault's word 3; it is an instruction breakpoint's before the instruction, which runs once the
+     * handler has set RF in the frame. */
+    LIMEN_THREAD_SET_DEBUG = 13,
 };
 
 enum limen_thread_state {
@@ -154,7 +161,8 @@ enum limen_space_op {
 /* Frames.  A capability to a frame holds at most one mapping; copy it to map it twice. */
 enum limen_frame_op {
     /* word 0 slot of the space, 1 virtual address, 2 rights (READ, WRITE or EXECUTE; never both of
-     * the last two), 3 cache mode (enum limen_cache) */
+     * the last two), 3 cache mode (enum limen_cache).  Whatever is mapped can be read, so the
+     * capability needs READ besides what is asked for. */
     LIMEN_FRAME_MAP = 1,
     LIMEN_FRAME_UNMAP = 2,
     /* -> word 0 physical address, 1 order, 2 whether device memory, 3 mapped virtual address or 0

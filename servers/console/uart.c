@@ -22,8 +22,8 @@ enum uart_register {
 
 #define ID_NONE 0x01u
 
-#define FIFO_ENABLE 0x01u /* the receiver's interrupt comes with the first byte: no trigger level  \
-                           */
+/* The receiver's interrupt comes with the first byte: no trigger level. */
+#define FIFO_ENABLE 0x01u
 
 #define LINE_8_BITS  0x03u
 #define LINE_DIVISOR 0x80u

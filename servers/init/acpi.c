@@ -39,8 +39,7 @@ struct fadt {
 
 static bool read_header(acpi_reader *read, uint64_t table, struct table_header *header)
 {
-    return read(table, header, sizeof *header) && header->length >= sizeof *header &&
-           header->length <= TABLE_SIZE_MAX;
+    return read(table, header, sizeof *header) && header->length <= TABLE_SIZE_MAX;
 }
 
 /* The physical address of the table with that signature, or 0. */

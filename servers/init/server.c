@@ -115,9 +115,9 @@ struct server *server_by_name(const char *name)
     return NULL;
 }
 
-/* Reads from one page, by a second capability to its frame, for the first is mapped already. */
-static bool read_page(const struct server *server, uint32_t frame, uint64_t offset, void *buffer,
-                      size_t size)
+/* Reads from a frame, by a second capability to it, for the first is mapped already. */
+static bool read_frame(const struct server *server, uint32_t frame, uint64_t offset, void *buffer,
+                       size_t size)
 {
     uint64_t window = limen_addresses_take(1);
     bool done = false;
@@ -136,6 +136,32 @@ static bool read_page(const struct server *server, uint32_t frame, uint64_t offs
     return done;
 }
 
+/* Reads what the server mapped itself, such as the stack of a thread it started: its own table has
+ * the frame.  A capability tells where it is mapped only in the table of who asks, so each comes
+ * over for an instant. */
+static bool read_own(const struct server *server, uint64_t address, void *buffer, size_t size)
+{
+    uint32_t visitor = limen_slots_take(1);
+    bool done = false;
+
+    for (uint32_t slot = LIMEN_SLOT_GRANTS;
+         visitor != 0 && !done && slot < 1u << server->table_order; slot++) {
+        struct limen_capability capability;
+        struct limen_frame_info frame;
+        if (limen_inspect(server->table, slot, &capability) != LIMEN_OK ||
+            capability.type != LIMEN_TYPE_FRAME || capability.order != LIMEN_PAGE_ORDER ||
+            limen_move(LIMEN_INIT_TABLE, visitor, server->table, slot) != LIMEN_OK)
+            continue;
+        if (limen_frame_info(visitor, &frame) == LIMEN_OK && frame.mapped != 0 && !frame.device &&
+            address - frame.mapped < LIMEN_PAGE_SIZE)
+            done = read_frame(server, visitor, address - frame.mapped, buffer, size);
+        limen_move(server->table, slot, 0, visitor);
+    }
+    if (visitor != 0)
+        limen_slots_give(visitor, 1);
+    return done;
+}
+
 bool server_read(const struct server *server, uint64_t address, void *buffer, size_t size)
 {
     uint64_t offset = address % LIMEN_PAGE_SIZE;
@@ -147,8 +173,8 @@ bool server_read(const struct server *server, uint64_t address, void *buffer, si
         if (address >= region->address &&
             address - region->address < region->pages * LIMEN_PAGE_SIZE) {
             uint32_t page = (uint32_t)((address - region->address) / LIMEN_PAGE_SIZE);
-            return read_page(server, region->first + page, offset, buffer, size);
+            return read_frame(server, region->first + page, offset, buffer, size);
         }
     }
-    return false;
+    return read_own(server, address, buffer, size);
 }

@@ -74,7 +74,7 @@ void server_end(struct server *server, enum server_end end, const char *reason);
 struct server *server_by_id(uint64_t id);
 struct server *server_by_name(const char *name);
 
-/* Reads a living server's memory, where init holds the frames. */
+/* Reads a living server's memory, within one page. */
 bool server_read(const struct server *server, uint64_t address, void *buffer, size_t size);
 
 /* -- build.c: how a server is made -- */

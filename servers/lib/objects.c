@@ -110,6 +110,14 @@ enum limen_error limen_thread_set_bases(uint32_t thread, uint64_t fs, uint64_t g
     return limen_call4(thread, LIMEN_THREAD_SET_BASES, (uint64_t[4]){fs, gs});
 }
 
+enum limen_error limen_thread_set_debug(uint32_t thread, const uint64_t addresses[4],
+                                        uint64_t control)
+{
+    uint64_t words[8] = {addresses[0], addresses[1], addresses[2], addresses[3], control};
+
+    return limen_call8(thread, LIMEN_THREAD_SET_DEBUG, words);
+}
+
 enum limen_error limen_thread_set_reflection(uint32_t thread, uint64_t entry, uint64_t stack)
 {
     return limen_call4(thread, LIMEN_THREAD_SET_REFLECTION, (uint64_t[4]){entry, stack});
@@ -143,6 +151,15 @@ enum limen_error limen_thread_info(uint32_t thread, struct limen_thread_info *in
 enum limen_error limen_space_donate(uint32_t space, uint32_t untyped)
 {
     return limen_call4(space, LIMEN_SPACE_DONATE, (uint64_t[4]){untyped});
+}
+
+enum limen_error limen_frame_info(uint32_t frame, struct limen_frame_info *info)
+{
+    uint64_t words[4] = {0};
+    enum limen_error error = limen_call4(frame, LIMEN_FRAME_INFO, words);
+
+    *info = (struct limen_frame_info){words[0], (unsigned)words[1], words[2] != 0, words[3]};
+    return error;
 }
 
 enum limen_error limen_irq_issue(uint32_t control, unsigned line, enum limen_irq_mode mode,

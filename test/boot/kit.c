@@ -40,17 +40,6 @@ uint32_t kit_slots_end(void)
     return next_slot;
 }
 
-bool option(const char *name, char *value, size_t size)
-{
-    return limen_boot_option(name, value, size);
-}
-
-bool has_option(const char *name)
-{
-    char value[2];
-    return option(name, value, sizeof value);
-}
-
 bool is_emulated(void)
 {
     unsigned eax, ebx, ecx, edx;
@@ -75,6 +64,8 @@ _Noreturn void fail(const char *format, ...)
         vsnprintf(reason, sizeof reason, format, arguments);
         va_end(arguments);
     }
+    if (runner_works)
+        runner_failed(reason);
     limen_signal(FINISHED);
     for (;;)
         transfer(LIMEN_SYS_WAIT, NEVER, 0, LIMEN_FOREVER, &message);

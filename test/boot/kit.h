@@ -60,10 +60,6 @@ enum slot {
 
 extern const struct limen_init_info *machine;
 
-/* A word of the kernel's command line, or `name=value`. */
-bool option(const char *name, char *value, size_t size);
-bool has_option(const char *name);
-
 /* The processor's model is QEMU's software emulation, which leaves some faults out. */
 bool is_emulated(void);
 

@@ -26,6 +26,7 @@
 extern const struct test __start_tests[], __stop_tests[];
 
 const struct limen_init_info *machine;
+bool runner_works = true;
 
 _Noreturn void run_suites(const struct limen_init_info *info);
 
@@ -48,16 +49,22 @@ static _Noreturn void leave(unsigned value)
         limen_port_out(PORTS, DEBUG_EXIT_PORT, 4, value);
 }
 
-/* The runner itself cannot go on. */
+_Noreturn void runner_failed(const char *what)
+{
+    say("the runner failed: ");
+    say(what);
+    say("\n");
+    leave(EXIT_FAILED);
+}
+
 static void must(const char *what, enum limen_error error)
 {
     char line[128];
 
     if (error == LIMEN_OK)
         return;
-    snprintf(line, sizeof line, "the runner failed: %s: %s\n", what, limen_error_text(error));
-    say(line);
-    leave(EXIT_FAILED);
+    snprintf(line, sizeof line, "%s: %s", what, limen_error_text(error));
+    runner_failed(line);
 }
 
 /* -- setting up -- */
@@ -72,30 +79,31 @@ static void set_environment(const struct limen_init_info *info)
     limen_runtime_init(&environment);
 }
 
-static unsigned largest_untyped(void)
+/* The largest piece of ordinary memory, not counting one. */
+static unsigned largest_untyped(unsigned except)
 {
-    unsigned best = 0;
+    unsigned best = except == 0 ? 1 : 0;
 
-    for (unsigned i = 1; i < machine->untyped_count; i++)
-        if (!machine->untyped[i].device &&
+    for (unsigned i = 0; i < machine->untyped_count; i++)
+        if (i != except && !machine->untyped[i].device &&
             (machine->untyped[best].device ||
              machine->untyped[i].order > machine->untyped[best].order))
             best = i;
     return best;
 }
 
-/* Half of the largest piece of memory becomes the arena, a part of the rest the runner's. */
+/* The largest piece of memory becomes the arena, the next is the runner's. */
 static void divide_memory(void)
 {
-    unsigned largest = largest_untyped();
-    uint32_t memory = LIMEN_INIT_UNTYPED + largest;
-    unsigned order = machine->untyped[largest].order - 1;
+    unsigned largest = largest_untyped(UINT32_MAX);
+    uint32_t memory = LIMEN_INIT_UNTYPED + largest_untyped(largest);
+    unsigned order = machine->untyped[largest].order;
+    uint32_t tables = FIRST_FREE;
 
     if (order > ARENA_ORDER_MAX)
         order = ARENA_ORDER_MAX;
-    must("arena", limen_retype(memory, LIMEN_TYPE_UNTYPED, order, ARENA, 1));
+    must("arena", limen_retype(LIMEN_INIT_UNTYPED + largest, LIMEN_TYPE_UNTYPED, order, ARENA, 1));
     must("memory", limen_retype(memory, LIMEN_TYPE_UNTYPED, RUNNER_MEMORY_ORDER, RUNNER_MEMORY, 1));
-    uint32_t tables = FIRST_FREE;
     must("tables", limen_retype(memory, LIMEN_TYPE_UNTYPED, TABLES_ORDER, tables, 1));
     must("donation", limen_space_donate(OWN_SPACE, tables));
 }
@@ -187,7 +195,9 @@ static bool run_test(const struct test *test)
     struct worker *worker = kit_make_worker();
     must("priority", limen_thread_set_priority(worker->thread, TEST_PRIORITY));
     start(worker, run_and_finish, (void *)(uintptr_t)test);
+    runner_works = false;
     wait_for_end();
+    runner_works = true;
     clean_up();
     if (reason[0] == '\0')
         snprintf(line, sizeof line, "ok %s/%s\n", test->suite, test->name);
@@ -201,9 +211,13 @@ static bool is_chosen(const struct test *test)
 {
     char name[64];
 
-    if (option("suite", name, sizeof name) && strcmp(name, test->suite) != 0)
-        return false;
-    return !option("only", name, sizeof name) || strcmp(name, test->name) == 0;
+    if (limen_boot_option("suite", name, sizeof name)) {
+        if (strcmp(name, test->suite) != 0)
+            return false;
+    } else if (strcmp(test->suite, "end") == 0 || strcmp(test->suite, "long") == 0) {
+        return false; /* they need a machine of their own */
+    }
+    return !limen_boot_option("only", name, sizeof name) || strcmp(name, test->name) == 0;
 }
 
 _Noreturn void run_suites(const struct limen_init_info *info)

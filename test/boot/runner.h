@@ -10,6 +10,12 @@
 /* Why the test failed; empty as long as it has not. */
 extern char reason[REASON_MAX];
 
+/* The runner is at work, and no thread of a test can be. */
+extern bool runner_works;
+
+/* The runner itself cannot go on. */
+_Noreturn void runner_failed(const char *what);
+
 /* What a test may ask of the runner, on the endpoint that its faults go to: words 0 slot of a
  * thread, 1 priority. */
 #define RUNNER_SET_PRIORITY 1u

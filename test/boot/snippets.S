@@ -4,6 +4,8 @@
  * an instruction might be survived.
  */
 
+#include <limen/syscall.h>
+
 .macro snippet name
 	.globl	snippet_\name
 	.type	snippet_\name, @function
@@ -253,10 +255,6 @@ snippet	popf_all
 	popfq
 	ud2
 
-/* For ever, with nothing but its registers. */
-snippet	spin
-1:	pause
-	jmp	1b
 
 /*
  * The 128 bytes below RSP, which belong to the code that runs (System V ABI, 3.2.2): each pass
@@ -284,6 +282,42 @@ snippet	red_zone
 	cmp	%rdx, %rcx
 	jb	1b
 4:	ud2
+
+/* Fills the extended registers from the FXSAVE image at RDI, and after a breakpoint writes them back
+ * there. */
+snippet	fxrstor_int3_fxsave
+	fxrstor64 (%rdi)
+	int3
+	fxsave64 (%rdi)
+	ud2
+
+snippet	wrgsbase_int3_rdgsbase
+	wrgsbase %rax
+	int3
+	rdgsbase %rcx
+	ud2
+
+snippet	read_bases
+	rdfsbase %rax
+	rdgsbase %rcx
+	ud2
+
+/* A server in eight instructions and a few: RAX and RDI are set for its first wait, RBX says what it
+ * waits with.  It adds one to each word that came in a register. */
+snippet	echo
+1:	syscall
+	mov	%esi, %ecx
+	and	$0x7f, %ecx
+	.irp	word, %rdx, %r10, %r8, %r9, %r12, %r13, %r14, %r15
+	sub	$1, %ecx
+	js	2f
+	inc	\word
+	.endr
+2:	mov	%rbx, %rdi
+	mov	$LIMEN_SYS_REPLY_WAIT, %eax
+	jmp	1b
+	.globl	snippet_echo_end
+snippet_echo_end:
 
 /* Answers a reflected system call with the sum of its number and its argument. */
 	.globl	reflection_handler

@@ -350,7 +350,7 @@ TEST(thread, needs_write_to_change_and_read_to_look)
         expect_error(limen_call0(nothing, operation), LIMEN_NO_RIGHT);
     }
     expect_error(limen_call0(thread, 0), LIMEN_BAD_OPERATION);
-    expect_error(limen_call0(thread, LIMEN_THREAD_INFO + 1), LIMEN_BAD_OPERATION);
+    expect_error(limen_call0(thread, LIMEN_THREAD_SET_DEBUG + 1), LIMEN_BAD_OPERATION);
     struct limen_thread_info info;
     expect_ok(limen_thread_info(readable, &info));
     expect_ok(limen_thread_set_name(writable, "x"));

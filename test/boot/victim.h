@@ -61,19 +61,19 @@ void resume_victim(const struct victim *victim);
 void resume_victim_with(const struct victim *victim, const struct limen_regs *regs);
 
 /* Code of one instruction or a few, in snippets.S. */
-#define SNIPPETS(X)                                                                                \
-    X(nop_ud2)                                                                                     \
-    X(ud2)                                                                                         \
-    X(int3) X(int_3) X(int_4) X(int_80) X(div) X(icebp) X(hlt) X(cli) X(sti) X(in) X(out) X(ins)   \
-        X(outs) X(mov_from_cr0) X(mov_to_cr0) X(mov_to_cr3) X(mov_to_cr4) X(mov_to_cr8)            \
-            X(mov_from_dr7) X(mov_to_dr7) X(lgdt) X(lidt) X(lldt) X(ltr) X(lmsw) X(clts) X(rdmsr)  \
-                X(wrmsr) X(invlpg) X(invd) X(wbinvd) X(swapgs) X(sysret) X(iret_to_ring_0)         \
-                    X(rdpmc) X(xsetbv) X(far_return_to_ring_0) X(load_kernel_ss) X(load_kernel_ds) \
-                        X(sgdt) X(sidt) X(sldt) X(str) X(smsw) X(load) X(store) X(jump) X(push)    \
-                            X(x87_divide) X(sse_divide) X(misaligned) X(syscall) X(syscall_nop)    \
-                                X(popf_all) X(spin) X(red_zone)
-#define SNIPPET_DECLARATION(name) extern const char snippet_##name[];
-SNIPPETS(SNIPPET_DECLARATION)
-#undef SNIPPET_DECLARATION
+extern const char snippet_nop_ud2[], snippet_ud2[], snippet_int3[], snippet_int_3[],
+    snippet_int_4[], snippet_int_80[], snippet_div[], snippet_icebp[], snippet_hlt[], snippet_cli[],
+    snippet_sti[], snippet_in[], snippet_out[], snippet_ins[], snippet_outs[],
+    snippet_mov_from_cr0[], snippet_mov_to_cr0[], snippet_mov_to_cr3[], snippet_mov_to_cr4[],
+    snippet_mov_to_cr8[], snippet_mov_from_dr7[], snippet_mov_to_dr7[], snippet_lgdt[],
+    snippet_lidt[], snippet_lldt[], snippet_ltr[], snippet_lmsw[], snippet_clts[], snippet_rdmsr[],
+    snippet_wrmsr[], snippet_invlpg[], snippet_invd[], snippet_wbinvd[], snippet_swapgs[],
+    snippet_sysret[], snippet_iret_to_ring_0[], snippet_rdpmc[], snippet_xsetbv[],
+    snippet_far_return_to_ring_0[], snippet_load_kernel_ss[], snippet_load_kernel_ds[],
+    snippet_sgdt[], snippet_sidt[], snippet_sldt[], snippet_str[], snippet_smsw[], snippet_load[],
+    snippet_store[], snippet_jump[], snippet_push[], snippet_x87_divide[], snippet_sse_divide[],
+    snippet_misaligned[], snippet_syscall[], snippet_syscall_nop[], snippet_popf_all[],
+    snippet_red_zone[], snippet_fxrstor_int3_fxsave[], snippet_wrgsbase_int3_rdgsbase[],
+    snippet_read_bases[];
 
 #endif

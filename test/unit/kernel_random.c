@@ -116,6 +116,8 @@ static void interrupt(void)
     else
         kernel_irq(below(IRQS_FOR_TEST + 1));
     run.in_interrupt = false;
+    const struct thread *self = current();
+    kernel_reschedule(is_inside(self) ? &frame_in_the_kernel : regs_of(self));
 }
 
 /* -- what an actor does -- */
@@ -356,11 +358,13 @@ static void window(void)
         return;
     }
     check_all();
-    if (chance(4))
-        interrupt();
     unsigned depth = run.depth - 1;
     struct thread *self = run.inside[depth].thread;
     uint64_t serial = run.inside[depth].serial;
+    if (chance(4)) {
+        interrupt();
+        switch_to(self);
+    }
     struct thread *other = run.depth < NESTING_MAX && chance(6) ? some_actor() : NULL;
     if (!other)
         return;
@@ -471,8 +475,6 @@ static void run_randomly(uint64_t seed)
         act();
         if (chance(8)) {
             interrupt();
-            if (current() != &host_cpu->idle)
-                kernel_reschedule(regs_of(current()));
             check_all();
         }
     }

@@ -123,6 +123,9 @@ static void what_is_missing_is_said(void **state)
     memset(memory + DSDT + 0x100, 0, sizeof s5);
     not_found("_S5_");
     setup(NULL);
+    put(DSDT + 4, UINT32_MAX, 4); /* no table is as long */
+    not_found("_S5_");
+    setup(NULL);
     put(DSDT + 0x105, 0x0c, 1); /* no package */
     not_found("_S5_");
     setup(NULL);

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARCHIVE "build/boot.cpio"
+#define ARCHIVE     "build/boot.cpio"
+#define CPIO_HEADER 110
 
 static char *archive;
 static size_t archive_size;
@@ -70,8 +71,24 @@ static void a_cut_archive_is_not_read_past_its_end(void **state)
     for (size_t size = 0; size < 600; size++) {
         char *cut = copy_of(archive, size);
         cpio_find(cut, size, "no such file", &file);
+        if (cpio_find(cut, size, "bench", &file))
+            assert_true((const char *)file.content + file.size <= cut + size);
         free(cut);
     }
+}
+
+static void content_that_would_lie_behind_the_end_is_refused(void **state)
+{
+    const size_t size = CPIO_HEADER + sizeof "console";
+    const size_t padded = (size + 3) / 4 * 4;
+    struct cpio_file file;
+
+    (void)state;
+    assert_true(padded > size);
+    assert_true(cpio_find(archive, archive_size, "console", &file));
+    char *cut = copy_of((const char *)file.content - padded, size);
+    assert_false(cpio_find(cut, size, "console", &file));
+    free(cut);
 }
 
 static void spoiled_headers_are_refused(void **state)
@@ -79,7 +96,7 @@ static void spoiled_headers_are_refused(void **state)
     struct cpio_file file;
 
     (void)state;
-    for (size_t at = 0; at < 110; at++) {
+    for (size_t at = 0; at < CPIO_HEADER; at++) {
         for (const char *digit = "xF8"; *digit != '\0'; digit++) {
             char *spoiled = copy_of(archive, archive_size);
             spoiled[at] = *digit;
@@ -90,6 +107,10 @@ static void spoiled_headers_are_refused(void **state)
     char *spoiled = copy_of(archive, archive_size);
     spoiled[0] = '1';
     assert_false(cpio_find(spoiled, archive_size, "bench", &file));
+    spoiled[0] = '0';
+    assert_true(cpio_find(spoiled, archive_size, "console", &file));
+    spoiled[CPIO_HEADER + strlen("bench")] = 'x'; /* a name without an end */
+    assert_false(cpio_find(spoiled, archive_size, "console", &file));
     free(spoiled);
 }
 
@@ -173,7 +194,7 @@ static void binaries_are_read(void **state)
         assert_true(cpio_find(archive, archive_size, names[i], &file));
         assert_null(elf_read(file.content, file.size, &image));
         assert_true(image.segment_count >= 2);
-        assert_int_equal(image.segments[0].address, LIMEN_SERVER_IMAGE);
+        assert_in_range(image.segments[0].address, LIMEN_SERVER_IMAGE, LIMEN_SERVER_HEAP - 1);
     }
 }
 
@@ -284,7 +305,9 @@ static void symbols_are_found(void **state)
     (void)state;
     assert_int_equal(symbol_find(list, strlen(list), 0x400fff).length, 0);
     symbol = symbol_find(list, strlen(list), 0x401000);
-    assert_memory_equal(symbol.name, "_start", symbol.length);
+    assert_int_equal(symbol.length, 6);
+    assert_memory_equal(symbol.name, "_start", 6);
+    assert_int_equal(symbol.offset, 0);
     symbol = symbol_find(list, strlen(list), 0x4011ff);
     assert_int_equal(symbol.length, 4);
     assert_memory_equal(symbol.name, "main", 4);
@@ -303,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_found),
         cmocka_unit_test(a_cut_archive_is_not_read_past_its_end),
+        cmocka_unit_test(content_that_would_lie_behind_the_end_is_refused),
         cmocka_unit_test(spoiled_headers_are_refused),
         cmocka_unit_test(the_manifest_is_read),
         cmocka_unit_test(a_spoiled_manifest_is_refused),

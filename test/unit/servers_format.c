@@ -57,6 +57,9 @@ static void a_small_buffer_is_kept(void **state)
     assert_int_equal(format(buffer, 4, "%s", "abcdef"), 6);
     assert_string_equal(buffer, "abc");
     assert_int_equal(buffer[4], '#');
+    assert_int_equal(format(buffer, 4, "%s", "abcd"), 4);
+    assert_string_equal(buffer, "abc");
+    assert_int_equal(buffer[4], '#');
     assert_int_equal(format(buffer, 0, "%d", 12345), 5);
     assert_string_equal(buffer, "abc");
 }

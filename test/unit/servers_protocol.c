@@ -29,7 +29,7 @@ static enum limen_error mix(struct limen_request *asked, uint64_t number, const 
 static enum limen_error nothing(struct limen_request *asked)
 {
     asked->deferred = true;
-    return LIMEN_OK;
+    return LIMEN_LIMIT; /* of no account, since the answer comes later */
 }
 
 static const struct sample_handlers handlers = {.mix = mix, .nothing = nothing};

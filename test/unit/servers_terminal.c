@@ -229,11 +229,13 @@ static void keys_wait_for_a_slow_device(void **state)
 {
     (void)state;
     terminal_read(&terminal, 1, 21, "$ ");
+    drain();
     for (unsigned i = 0; i < TERMINAL_TYPED - 10; i++)
         terminal_type(&terminal, i % 2 ? 0x01 : 'k'); /* each draws the rest of the line */
     terminal_type(&terminal, '\r');
     drain();
     assert_int_equal(strlen(delivered), strlen("21:;") + (TERMINAL_TYPED - 10) / 2);
+    assert_string_equal(screen + screen_length - 3, "k\r\n"); /* nothing was lost */
 }
 
 int main(void)

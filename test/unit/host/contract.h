@@ -24,6 +24,8 @@ struct arch_thread {
     const struct arch_space *space; /* NULL: none */
     uint64_t fs_base;
     uint64_t gs_base;
+    uint64_t breakpoints[4];
+    uint64_t breakpoint_control;
 };
 
 struct arch_space {
@@ -43,6 +45,12 @@ static inline void *phys_to_virt(uint64_t physical)
 static inline uint64_t virt_to_phys(const void *address)
 {
     return (uint64_t)((const char *)address - host_memory);
+}
+
+static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        to[i] = from[i];
 }
 
 uint64_t arch_ticks(void);

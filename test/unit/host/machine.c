@@ -169,6 +169,17 @@ bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs)
     return true;
 }
 
+/* What may be in DR7 is arch/'s affair, and tested in the guest. */
+bool arch_debug_set(struct arch_thread *arch, const uint64_t addresses[4], uint64_t control)
+{
+    for (unsigned n = 0; n < 4; n++)
+        if (addresses[n] >= LIMEN_USER_END)
+            return false;
+    memcpy(arch->breakpoints, addresses, sizeof(arch->breakpoints));
+    arch->breakpoint_control = control;
+    return true;
+}
+
 /* -- page tables: four levels, as the processor's, with flags of our own -- */
 
 #define LEVELS     4u

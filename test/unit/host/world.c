@@ -75,6 +75,9 @@ void enter(uint64_t rax, uint64_t rdi, uint64_t rsi)
     regs->error = (uint64_t)REGS_BY_SYSCALL;
     const struct limen_regs *out = kernel_syscall(regs);
     assert_ptr_equal(out, regs_of(current()));
+    /* No thread leaves for ring 3 without end while another is ready. */
+    if (host_cpu->ready_words && current() != &host_cpu->idle)
+        assert_true(host_cpu->slice_end != UINT64_MAX);
     check_all();
 }
 
@@ -172,10 +175,14 @@ void become(struct thread *thread)
     if (old == thread)
         return;
     assert_int_equal(thread->state, LIMEN_THREAD_READY);
+    if (old->state == LIMEN_THREAD_READY && old != &host_cpu->idle) {
+        /* As a preemption would: it waits in its queue when the other's turn begins. */
+        host_cpu->current = &host_cpu->idle;
+        scheduler_ready(old);
+        host_cpu->current = old;
+    }
     scheduler_unready(thread);
     scheduler_switch(thread);
-    if (old->state == LIMEN_THREAD_READY && old != &host_cpu->idle)
-        scheduler_ready(old);
     check_all();
 }
 

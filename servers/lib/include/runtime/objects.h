@@ -60,6 +60,8 @@ enum limen_error limen_thread_suspend(uint32_t thread);
 enum limen_error limen_thread_set_message_page(uint32_t thread, uint32_t frame);
 enum limen_error limen_thread_bind(uint32_t thread, uint32_t notification);
 enum limen_error limen_thread_set_bases(uint32_t thread, uint64_t fs, uint64_t gs);
+enum limen_error limen_thread_set_debug(uint32_t thread, const uint64_t addresses[4],
+                                        uint64_t control);
 enum limen_error limen_thread_set_reflection(uint32_t thread, uint64_t entry, uint64_t stack);
 enum limen_error limen_thread_set_name(uint32_t thread, const char *name);
 enum limen_error limen_thread_info(uint32_t thread, struct limen_thread_info *info);
@@ -79,6 +81,15 @@ static inline enum limen_error limen_unmap(uint32_t frame)
 {
     return limen_call0(frame, LIMEN_FRAME_UNMAP);
 }
+
+struct limen_frame_info {
+    uint64_t physical;
+    unsigned order;
+    bool device;
+    uint64_t mapped; /* address, or 0 */
+};
+
+enum limen_error limen_frame_info(uint32_t frame, struct limen_frame_info *info);
 
 /* -- interrupts and ports -- */
 
