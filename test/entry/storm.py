@@ -21,7 +21,7 @@ ENTRIES = 10_000_000
 SEED = 1
 SECONDS = 3600
 BURST_MAX = 8  # NMIs right after each other
-PAUSE_MAX = 0.002  # seconds between bursts
+PAUSE_MAX = 0.001  # seconds between bursts
 SAID = re.compile(rb"^storm (\d+) (\d+) (\d+)", re.M)
 STARTED = re.compile(rb"init starts at")
 
