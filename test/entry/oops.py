@@ -97,9 +97,10 @@ def debug_in_debug(injector):
     """Three deep: two have stacks, the third meets the hole."""
     place = injector.image.first("arch_paranoid", r"movq\s+%dr6")
     before = at_call(injector)
-    for _ in range(3):
+    for _ in range(2):
         injector.enter("#DB", before)
         before = injector.stop_at(place)
+    injector.arm("#DB", before)
 
 
 def unblock_nmi(injector, registers):
@@ -130,9 +131,10 @@ def nmi_in_nmi(injector, depth=3):
 
 def nmi_too_deep(injector):
     before = at_call(injector)
-    for _ in range(4):
+    for _ in range(3):
         injector.enter("NMI", before)
         before = unblock_nmi(injector, injector.stop_at(injector.image["kernel_count"]))
+    injector.arm("NMI", before)
 
 
 def machine_check_in_kernel(injector):
@@ -157,7 +159,8 @@ def nested(name):
             *REGISTERS]
 
 
-CHAIN = [r"  on the thread stack, ", r"    syscall_entry\+", r"  entered from ring 3 at "]
+# A system call's first instructions: no frame pointer leads to where it came from yet.
+CHAIN = [r"  on the thread stack, ", r"    \? syscall_on_kernel_stack\+"]
 
 # name: (scenario, guest's test, how it ends, what must be said, in this order)
 SCENARIOS = {
@@ -175,12 +178,15 @@ SCENARIOS = {
     "#MC overflow": (machine_check_overflow, "null_system_call", "panic",
                      [*overflows("machine check"), r"    arch_paranoid",
                       r"  on the machine check stack, ", r"    kernel_syscall", *CHAIN]),
-    "#DF overflow": (double_fault_overflow, "null_system_call", "triple", []),
+    "#DF overflow": (double_fault_overflow, "null_system_call", "panic",
+                     [*overflows("double fault"), r"    arch_paranoid", r"  on the double fault stack, ",
+                      r"  \(it began anew on this stack"]),
     "NMI in #DF": (nmi_in_double_fault, "null_system_call", "panic",
                    [*overflows("thread"), r"    kernel_syscall", *CHAIN[:1]]),
     "null pointer": (null_pointer, "null_system_call", "panic",
                      [r"Limen panic: page fault in the kernel: \w+ at [0-9a-f]+, error", *REGISTERS,
-                      r"    kernel_syscall\+", CHAIN[0], r"    \? kernel_main\+0", *CHAIN[1:]]),
+                      r"    kernel_syscall\+", CHAIN[0], r"    syscall_on_kernel_stack\+",
+                      r"    \? kernel_main\+0x0/"]),
     "#DB in #DB": (debug_in_debug, "null_system_call", "panic",
                    [*nested("debug"), r"    arch_paranoid\+", r"  on the debug stack, ",
                     r"    arch_paranoid\+", r"  on the debug stack, ", r"    kernel_syscall", *CHAIN]),

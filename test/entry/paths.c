@@ -222,11 +222,6 @@ TEST(entry, timer)
     expect_spinner(spinner, &regs);
 }
 
-TEST(entry, timer_when_idle)
-{
-    waits("wait, timer interrupt out of idleness");
-}
-
 /* The 8254, Intel 231164: channel 0 at its own port, both bytes of the count, mode 0 (one edge when
  * the count has come to zero). */
 #define PIT_COUNTER 0x40u
