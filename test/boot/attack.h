@@ -62,7 +62,8 @@ void restart_victim(const struct victim *victim, const struct limen_regs *regs);
     X(load_mxcsr)                                                                                  \
     X(restore_extended)                                                                            \
     X(pending_x87)                                                                                 \
-    X(touch_x87)
+    X(touch_x87)                                                                                   \
+    X(spin)
 #define ATTACK_DECLARATION(name) extern const char attack_##name[];
 ATTACKS(ATTACK_DECLARATION)
 #undef ATTACK_DECLARATION

@@ -204,4 +204,8 @@ attack	touch_x87
 	fwait
 	ud2
 
+attack	spin
+	pause
+	jmp	attack_spin
+
 	.section .note.GNU-stack, "", @progbits

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Breakpoints of a thread, by its debug registers. */
-#include "victim.h"
+#include "attack.h"
 
 /* DR7, and the bits of DR6 that tell what happened (SDM vol. 3, 17.2). */
 #define ENABLE(n)       (1ull << 2 * (n))
@@ -142,7 +142,7 @@ TEST(debug, breakpoints_are_one_thread_s_own)
 TEST(debug, breakpoints_come_back_after_preemption)
 {
     struct victim watching = new_victim(), busy = new_victim();
-    struct limen_regs spin = at(&busy, snippet_spin);
+    struct limen_regs spin = at(&busy, attack_spin);
 
     set_debug(&watching, four, FOUR_WRITES);
     set_priority(busy.worker->thread, LOWER);
