@@ -35,8 +35,12 @@ static void put_number(struct output *out, uint64_t value, unsigned base, bool n
         digits[--at] = "0123456789abcdef"[value % base];
         value /= base;
     } while (value);
-    if (negative)
+    if (negative && fill == '0') { /* the sign stands before the zeros */
+        put(out, '-');
+        width -= width > 0;
+    } else if (negative) {
         digits[--at] = '-';
+    }
     put_padded(out, digits + at, sizeof(digits) - at, width, fill);
 }
 
@@ -106,8 +110,13 @@ size_t kernel_format(char *buffer, size_t size, const char *format, __builtin_va
         case '%':
             put(&out, '%');
             break;
-        default:
-            return out.length; /* a format the compiler's check cannot have let through */
+        default: /* the compiler's check lets through more than is known here */
+            put(&out, '%');
+            if (*format)
+                put(&out, *format);
+            else
+                format--;
+            break;
         }
     }
     if (size)

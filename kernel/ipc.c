@@ -287,7 +287,7 @@ struct limen_regs *ipc_fault(struct thread *thread)
     thread->calling = true;
     thread->may_grant = false;
     struct endpoint *endpoint = slot->object;
-    /* A handler that keeps no caller cannot answer: the fault waits for one that can. */
+    /* A handler that keeps no caller could not answer. */
     if (endpoint->state == ENDPOINT_RECEIVERS && !can_keep_caller(first_in(&endpoint->queue))) {
         thread->state = LIMEN_THREAD_STOPPED;
         return scheduler_leave();

@@ -208,18 +208,14 @@ static bool reap(const struct slot *grave)
 bool slot_reap_step(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
-    struct slot **link = &cpu->dying;
+    struct slot *grave = cpu->dying;
 
-    if (*link && (*link)->object == cpu->current)
-        link = &(*link)->header.dying_next;
-    struct slot *grave = *link;
     if (!grave)
         return true;
+    ASSERT(grave->object != cpu->current); /* nobody takes away the stack this runs on */
     if (reap(grave)) {
-        /* reap() may have buried another object in front of this one. */
-        for (link = &cpu->dying; *link != grave; link = &(*link)->header.dying_next)
-            ;
-        *link = grave->header.dying_next;
+        ASSERT(cpu->dying == grave); /* the last step finds nothing left that could be buried */
+        cpu->dying = grave->header.dying_next;
         unlink_node(grave);
         slot_clear(grave);
     }
@@ -253,8 +249,7 @@ bool slot_drop_step(struct slot *slot)
 {
     if (slot_is_empty(slot))
         return true;
-    if (slot->holder == HOLDER_GRAVE)
-        return false;
+    ASSERT(slot->holder != HOLDER_GRAVE);
     if (slot->child) {
         /* What is lifted from untyped memory still lies in it: until the capability is gone, that
          * it has no children does not mean that its memory is free. */

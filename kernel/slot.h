@@ -97,8 +97,8 @@ bool slot_drop_step(struct slot *slot);
 /* Takes away what is derived from it. */
 bool slot_revoke_step(struct slot *slot);
 
-/* Takes dead objects apart, whoever's deletion they died of.  A thread cannot take away its own
- * stack: one that deleted itself is left to the next deletion. */
+/* Takes dead objects apart, whoever's deletion they died of.  Not for a thread that is dead itself:
+ * it is left to the next deletion. */
 bool slot_reap_step(void);
 
 #endif

@@ -219,8 +219,6 @@ static enum limen_error map(struct invocation *call)
         return LIMEN_NO_RIGHT;
     if (cache > LIMEN_CACHE_NONE || (cache == LIMEN_CACHE_NONE && !frame->device))
         return LIMEN_BAD_ARGUMENT;
-    if (frame->order != LIMEN_PAGE_ORDER && frame->order != LIMEN_LARGE_PAGE_ORDER)
-        return LIMEN_NOT_SUPPORTED;
     if (address & (size - 1))
         return LIMEN_MISALIGNED;
     if (address >= LIMEN_USER_END || size > LIMEN_USER_END - address || address == 0)

@@ -78,6 +78,13 @@ def injections():
     return set(re.findall(r"^TEST\(entry, (\w+)\)", text, re.M))
 
 
+def nestings():
+    """Cases of an exception inside the handler of another."""
+    text = (TEST / "entry" / "nested.py").read_text(encoding="utf-8")
+    cases = re.search(r"for function in \(([\w, ]+)\)", text)
+    return set(cases[1].split(", "))
+
+
 def image_checks():
     text = (TEST / "image" / "check.py").read_text(encoding="utf-8")
     return dict(re.findall(r'^@check\("([\w-]+)"\)\ndef \w+\(subject\):\n    """(.*?)"""', text, re.M))
@@ -97,7 +104,8 @@ def assertions():
 def missing(rows):
     """What is wrong with the table, a sentence each."""
     checks = image_checks()
-    there = {"guest": guest_tests(), "assertion": assertions(), "injection": injections()}
+    there = {"guest": guest_tests(), "assertion": assertions(), "injection": injections(),
+             "nested": nestings()}
     declared = tomllib.loads((TEST / "tests.toml").read_text(encoding="utf-8"))
     whole_runs = [entry for entry in declared.get("guest", []) if "cmdline" not in entry]
     if not any("build/test/check/boot.img" in str(entry.get("image")) for entry in whole_runs):

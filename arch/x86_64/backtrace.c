@@ -52,8 +52,14 @@ static bool print_stack(struct walk *walk)
         if (reliable)
             walk->frame = word[-1];
     }
-    if (stack.ist)
-        return enter_frame((const struct limen_regs *)top - 1, walk);
+    if (stack.ist) {
+        const struct limen_regs *regs = (const struct limen_regs *)top - 1;
+        if (!from_user(regs) && regs->rsp > stack.guard && regs->rsp <= top) {
+            print("  (it began anew on this stack: what was there before is lost)\n");
+            return false;
+        }
+        return enter_frame(regs, walk);
+    }
     if (stack.top == this_arch_cpu->interrupt_stack)
         return enter_frame(((struct limen_regs *const *)stack.top)[-1], walk);
     return false;

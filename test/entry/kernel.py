@@ -46,6 +46,9 @@ class Image(Symbols):
         # The last instruction of each way out of a paranoid entry, and the one before.
         self.iret, self.ret = back[-1], jump[-1]
         self.before_iret, self.before_ret = back[-2], jump[-2]
+        call = [address for address in self.instructions
+                if re.match(r"callq?\s.*<arch_paranoid>", self.instructions[address])][0]
+        self.after_paranoid = min(a for a in self.instructions if a > call)
 
     def leaving(self, target):
         """Where to stop a handler that will leave to `target`; not there itself."""
@@ -69,6 +72,13 @@ class Image(Symbols):
                 if self.instructions[address].split()[0] == mnemonic:
                     return found
         raise KeyError(f"{mnemonic} after {symbol}")
+
+    def first(self, function, pattern):
+        """The address of the first instruction of a function that matches."""
+        listed = subprocess.run(
+            ["llvm-objdump", "-d", "--no-show-raw-insn", f"--disassemble-symbols={function}",
+             self.path], check=True, capture_output=True, text=True).stdout
+        return int(re.search(rf"^\s*([0-9a-f]+):\s+{pattern}", listed, re.M)[1], 16)
 
     def vectors(self, remote):
         """The entry of each vector."""

@@ -222,11 +222,6 @@ TEST(entry, timer)
     expect_spinner(spinner, &regs);
 }
 
-TEST(entry, timer_when_idle)
-{
-    waits("wait, timer interrupt out of idleness");
-}
-
 /* The 8254, Intel 231164: channel 0 at its own port, both bytes of the count, mode 0 (one edge when
  * the count has come to zero). */
 #define PIT_COUNTER 0x40u
@@ -264,4 +259,38 @@ TEST(entry, line)
         path_end();
     }
     expect_spinner(spinner, &regs);
+}
+
+/* -- what only the injector can make -- */
+
+#define MACHINE_CHECK 18u
+
+/* The injector has a memory error strike the victim, and one be corrected. */
+TEST(entry, machine_check)
+{
+    struct victim victim = new_victim();
+    struct limen_regs regs;
+    struct fault fault;
+
+    expect(has_option("injected"));
+    fill_pattern(&regs, snippet_spin, victim.stack_top - 512);
+    path_begin("machine check in ring 3");
+    run_victim(&victim, &regs);
+    fault = next_fault(&victim);
+    path_end();
+    expect_equal(fault.label, LIMEN_FAULT_EXCEPTION);
+    expect_equal(fault.detail[0], MACHINE_CHECK);
+    expect_equal(fault.detail[1], 9);
+    expect_equal(fault.detail[2], 0xbd80000000000134);
+    expect_equal(fault.detail[3], 0x1234000);
+    regs.rip = fault.regs.rip;
+    regs.origin = MACHINE_CHECK;
+    regs.error = 9;
+    expect(fault.regs.rip - (uint64_t)snippet_spin < 4);
+    expect_regs(&fault.regs, &regs, "the victim of a machine check");
+
+    uint64_t corrected = counter(LIMEN_COUNTER_MACHINE_CHECKS);
+    path_begin("corrected machine check");
+    path_end();
+    expect_equal(counter(LIMEN_COUNTER_MACHINE_CHECKS), corrected + 1);
 }

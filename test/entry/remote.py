@@ -65,7 +65,9 @@ class Remote:
         # Not until it has told of its registers does the emulator let single ones be written.
         self.command("qXfer:features:read:target.xml:0,fff")
 
-    def close(self):
+    def detach(self):
+        """Lets the machine run on its own."""
+        self.command("D")
         self.socket.close()
 
     # Packets.
@@ -146,13 +148,15 @@ class Remote:
         """Runs up to the next breakpoint."""
         self._stopped(self.command("c"))
 
-    def step(self):
-        """One instruction; no interrupt comes between, and no time passes."""
-        self._stopped(self.command("s"))
+    def step(self, before):
+        """One instruction, and the registers then; no interrupt comes between, and no time passes.
 
-    def step_registers(self):
-        self.step()
-        return self.registers()
+        The emulator counts it as a step when it has looked for interrupts and found none."""
+        while True:
+            self._stopped(self.command("s"))
+            after = self.registers()
+            if after.values != before.values:
+                return after
 
     @staticmethod
     def _stopped(answer):

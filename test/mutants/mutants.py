@@ -162,19 +162,20 @@ def run_guest(tree, test):
 
 
 INJECTION = """
+import importlib
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import inject
+module = importlib.import_module(sys.argv[5])
 from kernel import Image
-sys.exit(0 if inject.run(Path(sys.argv[2]), Image(Path(sys.argv[3])), sys.argv[4])[0] else 1)
+sys.exit(0 if module.run(Path(sys.argv[2]), Image(Path(sys.argv[3])), sys.argv[4])[0] else 1)
 """
 
 
-def run_injection(tree, test):
-    """Injects exceptions at each boundary of a path through the released kernel."""
+def run_injection(tree, test, module="inject"):
+    """Injects exceptions into the released kernel, at each boundary of a path."""
     command = [sys.executable, "-c", INJECTION, str(TEST / "entry"),
-               str(tree.disk(RELEASED, PATHS)), str(tree.path / RELEASED), test]
+               str(tree.disk(RELEASED, PATHS)), str(tree.path / RELEASED), test, module]
     try:
         made = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=INJECTION_SECONDS, check=False)
@@ -187,7 +188,12 @@ def run_injection(tree, test):
     return f"injection {lines[0]}" if lines else f"injection {test}: boundaries do not agree"
 
 
-RUNNERS = {"guest": run_guest, "injection": run_injection}
+def run_nested(tree, test):
+    """Injects one exception into the handler of another."""
+    return run_injection(tree, test, "nested")
+
+
+RUNNERS = {"guest": run_guest, "nested": run_nested, "injection": run_injection}
 
 
 def guards_at_run_time(mutant, rows):
@@ -195,7 +201,7 @@ def guards_at_run_time(mutant, rows):
     named = mutant.guards or rows[mutant.breaks].run_time
     guards = [tuple(guard.split(" ", 1)) for guard in named]
     return sorted((guard for guard in guards if guard[0] in RUNNERS),
-                  key=lambda guard: guard[0] == "injection")
+                  key=lambda guard: list(RUNNERS).index(guard[0]))
 
 
 def broken_guards(tree, rows):
@@ -210,7 +216,7 @@ def broken_guards(tree, rows):
     wrong += [f"{kind} {test}" for kind, test in sorted(guards)
               if kind == "guest" and test not in passed]
     wrong += [said for kind, test in sorted(guards)
-              if kind == "injection" and (said := run_injection(tree, test))]
+              if kind in ("injection", "nested") and (said := RUNNERS[kind](tree, test))]
     return wrong
 
 

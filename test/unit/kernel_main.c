@@ -4,6 +4,8 @@
 #include "world.h"
 
 #include <limen/clock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const struct limen_init_info *info(void)
 {
@@ -115,29 +117,125 @@ static void test_clock_page(void **state)
     assert_int_equal(limen_clock_ns(clock, clock->tsc_base + 500), 500 / HOST_TICKS_A_NS);
 }
 
-/* `quiet` holds back what would be echoed; the log still has it. */
-static void test_quiet(void **state)
+/* -- the console -- */
+
+/* Whether the log is echoed by a kernel that is booted with a command line, and has then had ring 3
+ * write to a port.  In a process of its own, for the kernel never takes the console back. */
+static bool echoes(const char *cmdline, unsigned port)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        struct limen_boot boot = world_information();
+        strcpy(boot.cmdline, cmdline);
+        world_boot_from(&boot);
+        bool booted_aloud = host.console_length != 0;
+        EXPECT(OK, LIMEN_INIT_PORTS, LIMEN_PORTS_OUT, port, 1, 0);
+        host.console_length = 0;
+        kernel_log("said\n");
+        bool aloud = host.console_length == 5;
+        _exit(booted_aloud ? aloud : aloud ? 3 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 3);
+    return WEXITSTATUS(status) == 1;
+}
+
+static void test_the_word_quiet(void **state)
+{
+    static const char *const loud[] = {"",       "quietly",   "noquiet",
+                                       "qui et", "cmd=quiet", "x quieter"};
+    static const char *const quiet[] = {"quiet", "a quiet", "quiet b", "qui  quiet  b", "quiet "};
+    (void)state;
+    for (unsigned i = 0; i < sizeof(loud) / sizeof(loud[0]); i++)
+        assert_true(echoes(loud[i], 0x80));
+    for (unsigned i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
+        assert_false(echoes(quiet[i], 0x80));
+}
+
+static void test_console_goes_to_who_writes_to_its_ports(void **state)
+{
+    (void)state;
+    assert_true(echoes("", 0x3f7));
+    assert_false(echoes("", 0x3f8));
+    assert_false(echoes("", 0x3ff));
+    assert_true(echoes("", 0x400));
+}
+
+static void test_quiet_is_still_logged(void **state)
 {
     char text[200];
     uint64_t position = kernel_log_ring()->written;
     (void)state;
-    assert_int_equal(host.console_length, 0);
     kernel_log("said %s\n", "softly");
     assert_int_equal(host.console_length, 0);
     assert_int_equal(log_read(kernel_log_ring(), &position, text, sizeof(text)), 12);
     assert_memory_equal(text, "said softly\n", 12);
 }
 
+/* -- what cannot be booted -- */
+
+static void assert_panics(const struct limen_boot *boot, const char *text)
+{
+    host_reset();
+    host.panic_expected = true;
+    if (!setjmp(host.panic_jump)) {
+        kernel_main(boot);
+        fail_msg("it booted");
+    }
+    if (!strstr(host.panic_text, text))
+        fail_msg("it should say '%s', but says: %s", text, host.panic_text);
+}
+
+static void test_images_that_are_not_acceptable(void **state)
+{
+    static struct limen_boot boot;
+    (void)state;
+    boot = world_information();
+    boot.segments[0].rights = LIMEN_SEGMENT_WRITE | LIMEN_SEGMENT_EXECUTE;
+    assert_panics(&boot, "segment 0 of init");
+    boot = world_information();
+    boot.segments[0].address = LIMEN_INIT_ARCHIVE;
+    assert_panics(&boot, "segment 0 of init");
+    boot = world_information();
+    boot.archive_size = 1ull << 28;
+    assert_panics(&boot, "is the boot archive too large?");
+}
+
+/* More pieces of memory than init has slots for are lost, and the log says so. */
+static void test_memory_in_small_pieces(void **state)
+{
+    static struct limen_boot boot;
+    static char text[LOG_SIZE];
+    (void)state;
+    boot = world_information();
+    boot.range_count = 301;
+    for (unsigned i = 1; i <= 300; i++)
+        boot.ranges[i] = (struct limen_memory_range){
+            .start = 0x800000 + (uint64_t)i * 0x2000, .pages = 1, .kind = LIMEN_MEMORY_FREE};
+    uint64_t position = kernel_log_ring()->written;
+    world_boot_from(&boot);
+    assert_int_equal(info()->untyped_count, LIMEN_INIT_UNTYPED_MAX);
+    size_t length = log_read(kernel_log_ring(), &position, text, sizeof(text) - 1);
+    text[length] = '\0';
+    assert_non_null(strstr(text, "KiB in small pieces are not used"));
+}
+
 int main(void)
 {
+    /* The first two before anything quietens the kernel of this process. */
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_word_quiet),
+        cmocka_unit_test(test_console_goes_to_who_writes_to_its_ports),
         WORLD_TEST(test_what_init_holds),
         WORLD_TEST(test_init_starts_at_its_entry),
         WORLD_TEST(test_init_sees_its_image_stack_and_archive),
         WORLD_TEST(test_untyped_capabilities_cover_what_is_left),
         WORLD_TEST(test_info),
         WORLD_TEST(test_clock_page),
-        WORLD_TEST(test_quiet),
+        WORLD_TEST(test_quiet_is_still_logged),
+        cmocka_unit_test(test_images_that_are_not_acceptable),
+        cmocka_unit_test(test_memory_in_small_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

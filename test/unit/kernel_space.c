@@ -264,6 +264,20 @@ static void test_space_dies_with_mappings(void **state)
     }
 }
 
+/* Its donations go back to where they came from. */
+static void test_space_dies_with_donations(void **state)
+{
+    (void)state;
+    unsigned parent = make(LIMEN_TYPE_UNTYPED, 14);
+    for (unsigned i = 0; i < 3; i++)
+        EXPECT(OK, scene.space, LIMEN_SPACE_DONATE, make_from(parent, LIMEN_TYPE_UNTYPED, 12));
+    assert_int_equal(map(scene.frame, scene.space, 0x400000, R, 0), LIMEN_OK);
+    EXPECT(OK, INIT, LIMEN_TABLE_DELETE, scene.space);
+    assert_null(host_cpu->dying);
+    EXPECT(OK, parent, LIMEN_UNTYPED_INFO, 0);
+    assert_int_equal(result(2), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +293,7 @@ int main(void)
         SCENE_TEST(test_donation_that_is_taken_back),
         SCENE_TEST(test_no_mapping_while_it_is_emptied),
         SCENE_TEST(test_space_dies_with_mappings),
+        SCENE_TEST(test_space_dies_with_donations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

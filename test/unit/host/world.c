@@ -6,7 +6,7 @@ jmp_buf abandon;
 
 /* Two stretches of ordinary memory, so that what the kernel takes for init at boot comes from the
  * first and leaves the second whole. */
-static struct limen_boot boot_information(void)
+struct limen_boot world_information(void)
 {
     struct limen_boot boot = {
         .magic = LIMEN_BOOT_MAGIC,
@@ -30,12 +30,10 @@ static struct limen_boot boot_information(void)
     return boot;
 }
 
-int world_boot(void **state)
+void world_boot_from(const struct limen_boot *boot)
 {
-    struct limen_boot boot = boot_information();
-    (void)state;
     host_reset();
-    const struct limen_regs *out = kernel_main(&boot);
+    const struct limen_regs *out = kernel_main(boot);
     world = (struct world){.root = host_cpu->current->table,
                            .init = host_cpu->current,
                            .init_space = host_cpu->current->space_slot.object,
@@ -47,9 +45,16 @@ int world_boot(void **state)
         else if (slot_at(i)->order == WORLD_UNTYPED_ORDER)
             world.untyped = i;
     }
+    check_all();
+}
+
+int world_boot(void **state)
+{
+    struct limen_boot boot = world_information();
+    (void)state;
+    world_boot_from(&boot);
     assert_int_not_equal(world.untyped, 0);
     assert_int_not_equal(world.device, 0);
-    check_all();
     unsigned page = make(LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER);
     EXPECT(OK, LIMEN_INIT_THREAD, LIMEN_THREAD_SET_MESSAGE_PAGE, page);
     return 0;

@@ -44,6 +44,10 @@ extern struct world world;
 /* A cmocka setup: reset, boot, and give init a message page. */
 int world_boot(void **state);
 
+/* What it boots from, and a boot from something like it. */
+struct limen_boot world_information(void);
+void world_boot_from(const struct limen_boot *boot);
+
 #define WORLD_TEST(test) cmocka_unit_test_setup(test, world_boot)
 
 /* The current thread. */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Much at once, and all of it compared: system calls, messages, faults and timer interrupts of
+ * threads that preempt each other.  The storm of NMIs comes from outside (storm.py).
+ */
+#include "kit.h"
+#include "paths.h"
+#include "victim.h"
+
+#include <runtime/environment.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ENTRIES_DEFAULT 100000ull
+#define BATCH           64u
+#define TICK_NS         100000ull
+#define SERVER_LABEL    0x515u
+
+static uint64_t wanted; /* entries into the kernel, of each of the three loads */
+static uint64_t null_entries, call_entries, fault_entries, ticks;
+static uint32_t endpoint, reply;
+
+static uint64_t number_option(const char *name, uint64_t value)
+{
+    char text[16];
+
+    if (!option(name, text, sizeof text))
+        return value;
+    value = 0;
+    for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
+        value = 10 * value + (uint64_t)(*digit - '0');
+    return value;
+}
+
+static void expect_call(const struct limen_regs *in, struct limen_regs *want, const char *what)
+{
+    struct limen_regs regs = *in;
+
+    system_call(&regs);
+    want->rcx = (uint64_t)system_call_return;
+    want->r11 = want->rflags;
+    expect_regs(&regs, want, what);
+}
+
+static void extended_fill(struct extended *pattern, unsigned first)
+{
+    for (unsigned i = 0; i < 16; i++)
+        memset(pattern->xmm[i], (int)(first + i), sizeof pattern->xmm[i]);
+    pattern->mxcsr = 0x1f80;
+    extended_load(pattern);
+}
+
+static void expect_extended(const struct extended *pattern, struct extended *found)
+{
+    extended_store(found);
+    expect(memcmp(found->xmm, pattern->xmm, sizeof found->xmm) == 0);
+    expect_equal(found->mxcsr, pattern->mxcsr);
+}
+
+static void load_of_null_calls(void *unused)
+{
+    static struct extended pattern, found;
+    struct limen_regs in, want;
+
+    (void)unused;
+    extended_fill(&pattern, 0x20);
+    fill_pattern(&in, NULL, 0);
+    in.rax = LIMEN_SYS_NULL;
+    in.rflags |= FLAG_DF | FLAG_CF;
+    want = in;
+    want.rax = LIMEN_OK;
+    while (null_entries < wanted) {
+        for (unsigned i = 0; i < BATCH; i++)
+            expect_call(&in, &want, "null system call");
+        expect_extended(&pattern, &found);
+        null_entries += BATCH;
+    }
+}
+
+static void echo(void *unused)
+{
+    struct limen_regs regs;
+
+    (void)unused;
+    fill_pattern(&regs, NULL, 0);
+    regs.rax = LIMEN_SYS_WAIT;
+    for (;;) {
+        regs.rdi = limen_target(endpoint, reply);
+        system_call(&regs);
+        regs.rax = LIMEN_SYS_REPLY_WAIT;
+        regs.words[7] = ~regs.words[7];
+    }
+}
+
+static void load_of_messages(void *unused)
+{
+    static struct extended pattern, found;
+    struct limen_regs in, want;
+
+    (void)unused;
+    extended_fill(&pattern, 0x80);
+    fill_pattern(&in, NULL, 0);
+    in.rax = LIMEN_SYS_CALL;
+    in.rdi = endpoint;
+    in.rsi = limen_tag(SERVER_LABEL, 8, 0);
+    want = in;
+    want.rax = LIMEN_OK;
+    want.rdi = 0;
+    want.words[7] = ~in.words[7];
+    while (call_entries < wanted) {
+        for (unsigned i = 0; i < BATCH / 2; i++)
+            expect_call(&in, &want, "message");
+        expect_extended(&pattern, &found);
+        call_entries += BATCH;
+    }
+}
+
+static void load_of_faults(void *unused)
+{
+    struct victim victim = new_victim();
+    struct limen_regs regs, want;
+    struct fault fault;
+
+    (void)unused;
+    fill_pattern(&regs, snippet_ud2, victim.stack_top - 512);
+    want = regs;
+    want.origin = INVALID_OPCODE;
+    want.error = 0;
+    run_victim(&victim, &regs);
+    fault = next_fault(&victim);
+    while (fault_entries < wanted) {
+        resume_victim(&victim);
+        fault = next_fault(&victim);
+        expect_regs(&fault.regs, &want, "fault");
+        fault_entries += 3; /* the answer, the fault, the wait */
+    }
+}
+
+/* Above the others, so that its interrupts strike them all. */
+static void load_of_timers(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        uint64_t bits;
+        expect_error(limen_wait_notification(NEVER, now() + TICK_NS, &bits), LIMEN_TIMED_OUT);
+        ticks++;
+    }
+}
+
+TEST(storm, load)
+{
+    char line[LIMEN_LOG_WRITE_MAX];
+    struct worker *loads[3];
+
+    wanted = number_option("entries", ENTRIES_DEFAULT) / 3;
+    endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
+    reply = make(LIMEN_TYPE_REPLY, 0);
+    spawn(LOWER + 1, echo, NULL);
+    spawn(HIGHER, load_of_timers, NULL);
+    loads[0] = spawn(LOWER, load_of_null_calls, NULL);
+    loads[1] = spawn(LOWER, load_of_messages, NULL);
+    loads[2] = spawn(LOWER, load_of_faults, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        join(loads[i]);
+    snprintf(line, sizeof line, "storm %lu %lu %lu\n", null_entries + call_entries + fault_entries,
+             ticks, counter(LIMEN_COUNTER_NMIS));
+    limen_log_write(KERNEL, line, strlen(line));
+}
