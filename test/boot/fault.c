@@ -287,6 +287,20 @@ TEST(fault, single_step)
     expect_exception(&victim, INVALID_OPCODE, 0, &regs);
 }
 
+/* The kernel copies the frame with DF clear, whatever ring 3 had. */
+TEST(fault, single_step_with_flags_set)
+{
+    struct victim victim = new_victim();
+    struct limen_regs regs = at(&victim, snippet_nop_ud2);
+
+    regs.rflags |= FLAG_TF | FLAG_DF | FLAG_AC | FLAG_NT | FLAG_ID;
+    run_victim(&victim, &regs);
+    regs.rip += 1;
+    expect_exception(&victim, DEBUG, 0, &regs);
+    resume_victim(&victim);
+    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
+}
+
 TEST(fault, icebp_is_a_debug_trap)
 {
     struct victim victim = new_victim();

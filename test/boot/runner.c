@@ -133,10 +133,13 @@ static void make_objects(void)
 
 /* -- one test -- */
 
+static volatile bool returned; /* the test, without a complaint */
+
 static void run_and_finish(void *argument)
 {
     const struct test *test = argument;
     test->run();
+    returned = true;
     limen_signal(FINISHED);
 }
 
@@ -168,6 +171,8 @@ static void wait_for_end(void)
         snprintf(reason, REASON_MAX, "the runner's wait failed: %s", limen_error_text(error));
     else if (!(received.tag & LIMEN_TAG_NOTIFICATION))
         describe_fault(words, limen_tag_label(received.tag));
+    else if (!returned && reason[0] == '\0')
+        snprintf(reason, REASON_MAX, "the runner was woken before the test had ended");
 }
 
 /* Takes everything back, and sees that it came. */
@@ -195,6 +200,7 @@ static bool run_test(const struct test *test)
     struct worker *worker = kit_make_worker();
     must("priority", limen_thread_set_priority(worker->thread, TEST_PRIORITY));
     start(worker, run_and_finish, (void *)(uintptr_t)test);
+    returned = false;
     runner_works = false;
     wait_for_end();
     runner_works = true;

@@ -108,6 +108,36 @@ TEST(syscall, flags_are_kept)
     }
 }
 
+/* The kernel clears memory upward, though DF is set in ring 3. */
+TEST(syscall, kernel_works_with_flags_set)
+{
+    uint32_t untyped = make(LIMEN_TYPE_UNTYPED, LIMEN_PAGE_ORDER + 2), frame = slots(1);
+    uint64_t address = addresses(LIMEN_PAGE_ORDER);
+    struct limen_regs regs;
+
+    for (unsigned round = 0; round < 2; round++) {
+        fill_pattern(&regs, NULL, 0);
+        memset(regs.words, 0, sizeof regs.words);
+        regs.rax = LIMEN_SYS_CALL;
+        regs.rdi = untyped;
+        regs.rsi = limen_tag(LIMEN_UNTYPED_RETYPE, 5, 0);
+        regs.words[0] = LIMEN_TYPE_FRAME;
+        regs.words[1] = LIMEN_PAGE_ORDER;
+        regs.words[3] = frame;
+        regs.words[4] = 1;
+        regs.rflags |= FLAG_DF | FLAG_AC | FLAG_NT;
+        system_call(&regs);
+        expect_equal(regs.rax, LIMEN_OK);
+        expect_equal(limen_tag_label(regs.rsi), LIMEN_OK);
+        expect_ok(limen_map(frame, OWN_SPACE, address, LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE,
+                            LIMEN_CACHE_NORMAL));
+        for (unsigned i = 0; i < LIMEN_PAGE_SIZE / 8; i++)
+            expect_equal(((uint64_t *)address)[i], 0);
+        memset((void *)address, 0xdf, LIMEN_PAGE_SIZE);
+        expect_ok(limen_delete(OWN_TABLE, frame));
+    }
+}
+
 TEST(syscall, iopl_cannot_be_raised)
 {
     struct victim victim = new_victim();
