@@ -75,7 +75,9 @@ def guest_tests():
 def injections():
     """The paths through the kernel at whose boundaries exceptions are injected."""
     text = "".join(path.read_text(encoding="utf-8") for path in (TEST / "entry").glob("*.c"))
-    return {"paranoid"} | set(re.findall(r"^TEST\(entry, (\w+)\)", text, re.M))
+    nested = (TEST / "entry" / "nested.py").read_text(encoding="utf-8")
+    cases = re.search(r"for function in \(([\w, ]+)\)", nested)[1].split(", ")
+    return {"paranoid", *cases} | set(re.findall(r"^TEST\(entry, (\w+)\)", text, re.M))
 
 
 def image_checks():
