@@ -75,7 +75,9 @@ def guest_tests():
 def injections():
     """The paths through the kernel at whose boundaries exceptions are injected."""
     text = "".join(path.read_text(encoding="utf-8") for path in (TEST / "entry").glob("*.c"))
-    return {"paranoid"} | set(re.findall(r"^TEST\(entry, (\w+)\)", text, re.M))
+    nested = (TEST / "entry" / "nested.py").read_text(encoding="utf-8")
+    cases = re.search(r"for function in \(([\w, ]+)\)", nested)[1].split(", ")
+    return {"paranoid", *cases} | set(re.findall(r"^TEST\(entry, (\w+)\)", text, re.M))
 
 
 def image_checks():
@@ -113,6 +115,11 @@ def missing(rows):
             kind, _, name = guard.partition(" ")
             if name not in there.get(kind, ()):
                 yield f"{row.name}: {guard} is not there, or nothing runs it"
+    for mutant in tomllib.loads(MUTANTS.read_text(encoding="utf-8"))["mutant"]:
+        text = (ROOT / mutant["file"]).read_text(encoding="utf-8")
+        if "find" in mutant and text.count(mutant["find"]) != 1:
+            yield f"mutant {mutant['name']}: what it replaces stands {text.count(mutant['find'])} " \
+                  f"times in {mutant['file']}"
     for name in set(checks) - {name for row in rows for name in row.image}:
         yield f"check {name} of the image guards no invariant"
 

@@ -168,7 +168,9 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import inject
 from kernel import Image
-passed, _ = inject.run(Path(sys.argv[2]), Image(Path(sys.argv[3])), sys.argv[4], False)
+import nested
+module = nested if sys.argv[4] in nested.CASES else inject
+passed, _ = module.run(Path(sys.argv[2]), Image(Path(sys.argv[3])), sys.argv[4], False)
 sys.exit(0 if passed else 1)
 """
 
