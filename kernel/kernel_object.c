@@ -91,7 +91,7 @@ enum limen_error kernel_invoke(struct invocation *call)
     case LIMEN_KERNEL_COUNTER_RESET:
         return counter_reset(call);
     case LIMEN_KERNEL_STOP:
-        return stop(call);
+        return call->slot->rights & LIMEN_RIGHT_GRANT ? stop(call) : LIMEN_NO_RIGHT;
     case LIMEN_KERNEL_FAST_PATH:
         this_cpu->fast_path = call->word[0] != 0;
         return LIMEN_OK;

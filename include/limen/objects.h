@@ -221,7 +221,8 @@ enum limen_kernel_op {
     LIMEN_KERNEL_COUNTER = 3,
     /* word 0 counter: sets it back to zero, where it is a maximum */
     LIMEN_KERNEL_COUNTER_RESET = 4,
-    /* words 0..5: 48 bytes of reason.  Stops the machine in order, log and state printed. */
+    /* words 0..5: 48 bytes of reason.  Stops the machine in order, log and state printed.  Needs
+     * LIMEN_RIGHT_GRANT too, so that who may count need not be who may end it all. */
     LIMEN_KERNEL_STOP = 5,
     /* word 0: 1 to resume direct switching on the IPC fast path, 0 to send every message by the
      * general path, so that a test can compare them */

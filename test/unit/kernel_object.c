@@ -197,6 +197,7 @@ static void test_rights(void **state)
         bool reads = label == LIMEN_KERNEL_LOG_READ || label == LIMEN_KERNEL_COUNTER;
         EXPECT(NO_RIGHT, reads ? write : read, label, 0);
     }
+    EXPECT(NO_RIGHT, write, LIMEN_KERNEL_STOP, 0);
     EXPECT(BAD_OPERATION, KERNEL, 0, 0);
     EXPECT(BAD_OPERATION, KERNEL, LIMEN_KERNEL_FAST_PATH + 1, 0);
 }
