@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ovmf"))
 
-from inject import Injector  # noqa: E402  (the path above is for the sake of these)
+from inject import VECTOR_NMI, Injector  # noqa: E402  (the path above is for the sake of these)
 from kernel import Image  # noqa: E402
 from machine import BUILD, ROOT, Machine, MachineError, Settings  # noqa: E402
 from parked import parked  # noqa: E402
@@ -129,6 +129,20 @@ def nmi_in_nmi(injector, depth=3):
     injector.remote.break_at()
 
 
+def nmi_stays_blocked(injector):
+    """An exception in an NMI's handler returns, and the next NMI still waits for the first's end."""
+    for kind in ("#DB", "#MC"):
+        injector.enter("NMI", at_call(injector))
+        fault = injector.inject(kind, injector.stop_at(injector.image["kernel_count"]))
+        if fault:
+            raise RemoteError(f"{kind} in an NMI's handler: {fault}")
+        injector.remote.monitor("nmi")
+        injector.remote.break_at(injector.vectors[VECTOR_NMI], injector.image.iret)
+        injector.remote.resume()
+        if injector.remote.registers().rip != injector.image.iret:
+            raise RemoteError(f"{kind} in an NMI's handler let the next NMI in")
+
+
 def nmi_too_deep(injector):
     before = at_call(injector)
     for _ in range(3):
@@ -191,6 +205,8 @@ SCENARIOS = {
                    [*nested("debug"), r"    arch_paranoid\+", r"  on the debug stack, ",
                     r"    arch_paranoid\+", r"  on the debug stack, ", r"    kernel_syscall", *CHAIN]),
     "NMI in NMI": (nmi_in_nmi, "null_system_call", "exit", [r"ok entry/null_system_call"]),
+    "NMI after exceptions in NMI": (nmi_stays_blocked, "null_system_call", "exit",
+                                    [r"ok entry/null_system_call"]),
     "NMI too deep": (nmi_too_deep, "null_system_call", "panic",
                      [*nested("NMI"), r"    kernel_count", r"  on the NMI stack, "]),
     "#MC in the kernel": (machine_check_in_kernel, "null_system_call", "panic",
