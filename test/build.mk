@@ -64,3 +64,9 @@ LISTING ?= 0
 profile:
 	@$(SUBMAKE) bench-files >&2
 	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py
+
+## Break each invariant of the threshold in a kernel of its own, and show who notices.
+.PHONY: mutants
+mutants:
+	@$(SUBMAKE) all test-files >&2
+	@test/mutants/mutants.py

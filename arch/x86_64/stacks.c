@@ -104,6 +104,11 @@ void arch_thread_create(struct arch_thread *arch, void *memory)
             (physical + (THREAD_STACK_PAGE + i) * PAGE_SIZE) | PTE_KERNEL_DATA;
     *directory_entry(window) = virt_to_phys(table) | PTE_PRESENT | PTE_WRITE;
 
+    /* Nobody clears a stack's memory, but arch_check_exit() takes what it finds there for the
+     * traces of calls too deep. */
+    if (LIMEN_CHECKS)
+        memset((char *)memory + THREAD_STACK_PAGE * PAGE_SIZE, 0, THREAD_STACK_SIZE);
+
     *arch = (struct arch_thread){.stack_top = window + THREAD_TOP_ENTRY * PAGE_SIZE};
     arch->regs = user_frame(arch->stack_top);
 }

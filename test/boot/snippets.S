@@ -256,6 +256,11 @@ snippet	popf_all
 	ud2
 
 
+/* For ever, with nothing but its registers. */
+snippet	spin
+1:	pause
+	jmp	1b
+
 /*
  * The 128 bytes below RSP, which belong to the code that runs (System V ABI, 3.2.2): each pass
  * writes them from RAX and reads them back.  RCX counts the passes, and ends the loop at RDX; a

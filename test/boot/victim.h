@@ -73,7 +73,7 @@ extern const char snippet_nop_ud2[], snippet_ud2[], snippet_int3[], snippet_int_
     snippet_sgdt[], snippet_sidt[], snippet_sldt[], snippet_str[], snippet_smsw[], snippet_load[],
     snippet_store[], snippet_jump[], snippet_push[], snippet_x87_divide[], snippet_sse_divide[],
     snippet_misaligned[], snippet_syscall[], snippet_syscall_nop[], snippet_popf_all[],
-    snippet_red_zone[], snippet_fxrstor_int3_fxsave[], snippet_wrgsbase_int3_rdgsbase[],
-    snippet_read_bases[];
+    snippet_red_zone[], snippet_spin[], snippet_fxrstor_int3_fxsave[],
+    snippet_wrgsbase_int3_rdgsbase[], snippet_read_bases[];
 
 #endif

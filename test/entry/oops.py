@@ -143,7 +143,7 @@ def machine_check_in_kernel(injector):
 
 
 def machine_check_in_ring_3(injector):
-    injector.stop_at(injector.guest["snippet_spin"])
+    injector.stop_at(injector.guest["spin"])
     injector.remote.monitor(ACTION_REQUIRED)
     injector.stop_at(injector.guest["path_begin"])
     injector.remote.monitor(CORRECTED)

@@ -8,6 +8,8 @@
 #include "kit.h"
 #include "victim.h"
 
+#include <runtime/environment.h>
+
 #include <string.h>
 
 #define ROUNDS_DEFAULT 20u
@@ -20,7 +22,7 @@ static unsigned rounds(void)
     char text[8];
     unsigned value = 0;
 
-    if (!option("rounds", text, sizeof text))
+    if (!limen_boot_option("rounds", text, sizeof text))
         return ROUNDS_DEFAULT;
     for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
         value = 10 * value + (unsigned)(*digit - '0');
@@ -182,7 +184,7 @@ static struct worker *start_spinner(struct limen_regs *regs)
 {
     struct worker *spinner = new_worker(LOWER);
 
-    fill_pattern(regs, snippet_spin, spinner->stack_top - 512);
+    fill_pattern(regs, spin, spinner->stack_top - 512);
     expect_ok(limen_thread_set_regs(spinner->thread, regs));
     expect_ok(limen_thread_resume(spinner->thread));
     return spinner;
@@ -197,7 +199,7 @@ static void expect_spinner(const struct worker *spinner, struct limen_regs *want
     want->rip = got.rip; /* one of two */
     want->origin = got.origin;
     want->error = got.error;
-    expect(got.rip - (uint64_t)snippet_spin < 4);
+    expect(got.rip - (uint64_t)spin < (uint64_t)(spin_end - spin));
     expect_regs(&got, want, "the interrupted thread");
 }
 
@@ -272,8 +274,10 @@ TEST(entry, machine_check)
     struct limen_regs regs;
     struct fault fault;
 
-    expect(has_option("injected"));
-    fill_pattern(&regs, snippet_spin, victim.stack_top - 512);
+    char text[2];
+
+    expect(limen_boot_option("injected", text, sizeof text));
+    fill_pattern(&regs, spin, victim.stack_top - 512);
     path_begin("machine check in ring 3");
     run_victim(&victim, &regs);
     fault = next_fault(&victim);
@@ -286,7 +290,7 @@ TEST(entry, machine_check)
     regs.rip = fault.regs.rip;
     regs.origin = MACHINE_CHECK;
     regs.error = 9;
-    expect(fault.regs.rip - (uint64_t)snippet_spin < 4);
+    expect(fault.regs.rip - (uint64_t)spin < (uint64_t)(spin_end - spin));
     expect_regs(&fault.regs, &regs, "the victim of a machine check");
 
     uint64_t corrected = counter(LIMEN_COUNTER_MACHINE_CHECKS);

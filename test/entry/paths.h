@@ -9,6 +9,9 @@
 void path_begin(const char *name);
 void path_end(void);
 
+/* Code that goes round for ever, and where it ends. */
+extern const char spin[], spin_end[];
+
 /* All 16 SSE registers and MXCSR, the data segments' bases. */
 struct extended {
     _Alignas(16) unsigned char xmm[16][16];

@@ -24,7 +24,7 @@ static uint64_t number_option(const char *name, uint64_t value)
 {
     char text[16];
 
-    if (!option(name, text, sizeof text))
+    if (!limen_boot_option(name, text, sizeof text))
         return value;
     value = 0;
     for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)

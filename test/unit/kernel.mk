@@ -26,4 +26,4 @@ TEST_FILES += $(UNIT_KERNEL_PROGRAMS)
 
 .PHONY: unit-kernel
 unit-kernel: $(UNIT_KERNEL_PROGRAMS)
-	@set -e; for program in $^; do $$program; done
+	@status=0; for program in $^; do $$program || status=1; done; exit $$status

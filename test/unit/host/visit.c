@@ -6,7 +6,7 @@
 #include "table.h"
 #include "world.h"
 
-#define HASH_SIZE 65536u
+#define HASH_SIZE 16384u
 
 struct visit visit;
 

@@ -6,8 +6,8 @@
 #include "cpu.h"
 #include "slot.h"
 
-#define VISIT_SLOTS   16384u
-#define VISIT_OBJECTS 8192u
+#define VISIT_SLOTS   8192u
+#define VISIT_OBJECTS 4096u
 
 struct visited_object {
     enum limen_type type;

@@ -13,6 +13,15 @@ path_end:
 	ret
 	.size	path_end, . - path_end
 
+/* For ever, with nothing but its registers. */
+	.globl	spin, spin_end
+	.type	spin, @function
+spin:
+	pause
+	jmp	spin
+spin_end:
+	.size	spin, . - spin
+
 /* Offsets in struct extended. */
 #define MXCSR   256
 #define FS_BASE 264
