@@ -73,6 +73,12 @@ static uint64_t call_and_look(uint64_t number, uint64_t rdi, uint64_t tag, const
     return regs.rax;
 }
 
+/* What a thread is given by these comes back from others, whatever it is. */
+static bool tells_later(unsigned label)
+{
+    return label == LIMEN_THREAD_SET_REGS || label == LIMEN_THREAD_SET_NAME;
+}
+
 TEST(attack_argument, each_word_of_each_operation)
 {
     make_objects();
@@ -100,6 +106,8 @@ TEST(attack_argument, every_word_of_each_operation)
         for (unsigned label = 0; label < LABELS; label++)
             for (unsigned i = 0; i < VALUES; i++) {
                 uint64_t words[8];
+                if (object == THREAD && tells_later(label))
+                    continue;
                 for (unsigned j = 0; j < 8; j++)
                     words[j] = values[(i + (j & 1) * label) % VALUES];
                 call_and_look(LIMEN_SYS_CALL, objects[object],
