@@ -2,8 +2,6 @@
 /* Faults as messages: every exception ring 3 can raise, with its whole contents. */
 #include "victim.h"
 
-#include <string.h>
-
 #define KERNEL_TEXT   0xffffffff80000000ull
 #define PHYSICAL_MAP  0xffff800000000000ull
 #define KERNEL_CS     0x08u
@@ -11,18 +9,11 @@
 #define NOT_CANONICAL 0x0000800000000000ull
 #define NOWHERE       0x0000000000777000ull /* in nobody's image */
 
-static struct limen_regs at(const struct victim *victim, const char *snippet)
-{
-    struct limen_regs regs;
-    fill_pattern(&regs, snippet, victim->stack_top - 512);
-    return regs;
-}
-
 /* Runs one instruction that must fault, with all registers as they were before it. */
 static void fault_at(const struct victim *victim, const char *snippet, enum vector vector,
                      uint64_t error)
 {
-    struct limen_regs regs = at(victim, snippet);
+    struct limen_regs regs = victim_regs(victim, snippet);
     struct fault fault;
 
     run_victim(victim, &regs);
@@ -40,7 +31,7 @@ TEST(fault, invalid_opcode)
 TEST(fault, divide_error)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_div);
+    struct limen_regs regs = victim_regs(&victim, snippet_div);
 
     regs.rcx = 0;
     run_victim(&victim, &regs);
@@ -94,7 +85,7 @@ static void selector_fault(const struct victim *victim, struct limen_regs *regs,
 TEST(fault, ways_to_ring_0_are_closed)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_int_80);
+    struct limen_regs regs = victim_regs(&victim, snippet_int_80);
     uint64_t *stack = (uint64_t *)regs.rsp;
 
     run_victim(&victim, &regs);
@@ -116,7 +107,7 @@ TEST(fault, ways_to_ring_0_are_closed)
 static void page_fault(const struct victim *victim, const char *snippet, uint64_t address,
                        uint64_t error)
 {
-    struct limen_regs regs = at(victim, snippet);
+    struct limen_regs regs = victim_regs(victim, snippet);
     struct fault fault;
 
     regs.rax = address;
@@ -189,7 +180,7 @@ TEST(fault, kernel_memory_is_out_of_reach)
 
     for (unsigned i = 0; i < sizeof kernel / sizeof kernel[0]; i++)
         for (unsigned j = 0; j < 3; j++) {
-            struct limen_regs regs = at(&victim, accesses[j].snippet);
+            struct limen_regs regs = victim_regs(&victim, accesses[j].snippet);
             regs.rax = kernel[i];
             run_victim(&victim, &regs);
             struct fault fault = next_fault(&victim);
@@ -204,7 +195,7 @@ TEST(fault, kernel_memory_is_out_of_reach)
 TEST(fault, addresses_that_are_not_canonical)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_load);
+    struct limen_regs regs = victim_regs(&victim, snippet_load);
 
     regs.rax = NOT_CANONICAL;
     run_victim(&victim, &regs);
@@ -227,7 +218,7 @@ TEST(fault, stack_pointer_may_be_anything)
     struct victim victim = new_victim();
 
     for (unsigned i = 0; i < sizeof stacks / sizeof stacks[0]; i++) {
-        struct limen_regs regs = at(&victim, snippet_ud2);
+        struct limen_regs regs = victim_regs(&victim, snippet_ud2);
         regs.rsp = stacks[i];
         run_victim(&victim, &regs);
         expect_exception(&victim, INVALID_OPCODE, 0, &regs);
@@ -250,7 +241,7 @@ TEST(fault, breakpoint_and_overflow)
     struct victim victim = new_victim();
 
     for (unsigned i = 0; i < 3; i++) {
-        struct limen_regs regs = at(&victim, traps[i].snippet);
+        struct limen_regs regs = victim_regs(&victim, traps[i].snippet);
         run_victim(&victim, &regs);
         regs.rip += traps[i].length;
         expect_exception(&victim, traps[i].vector, 0, &regs);
@@ -265,7 +256,7 @@ TEST(fault, breakpoint_and_overflow)
 TEST(fault, single_step)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_nop_ud2);
+    struct limen_regs regs = victim_regs(&victim, snippet_nop_ud2);
     struct fault fault;
 
     regs.rflags |= FLAG_TF;
@@ -291,7 +282,7 @@ TEST(fault, single_step)
 TEST(fault, single_step_with_flags_set)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_nop_ud2);
+    struct limen_regs regs = victim_regs(&victim, snippet_nop_ud2);
 
     regs.rflags |= FLAG_TF | FLAG_DF | FLAG_AC | FLAG_NT | FLAG_ID;
     run_victim(&victim, &regs);
@@ -304,7 +295,7 @@ TEST(fault, single_step_with_flags_set)
 TEST(fault, icebp_is_a_debug_trap)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_icebp);
+    struct limen_regs regs = victim_regs(&victim, snippet_icebp);
 
     run_victim(&victim, &regs);
     if (is_emulated()) { /* it does not know the instruction */
@@ -321,7 +312,7 @@ TEST(fault, icebp_is_a_debug_trap)
 TEST(fault, alignment_check)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_misaligned);
+    struct limen_regs regs = victim_regs(&victim, snippet_misaligned);
 
     regs.rflags |= FLAG_AC;
     run_victim(&victim, &regs);
@@ -334,7 +325,7 @@ TEST(fault, alignment_check)
 static struct fault first_fault(const char *snippet)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet);
+    struct limen_regs regs = victim_regs(&victim, snippet);
 
     run_victim(&victim, &regs);
     return next_fault(&victim);
@@ -366,224 +357,4 @@ TEST(fault, umip_hides_the_descriptor_tables)
     bool umip = ecx & 0x4;
     for (unsigned i = 0; umip && i < sizeof snippets / sizeof snippets[0]; i++)
         fault_at(&victim, snippets[i], GENERAL_PROTECTION, 0);
-}
-
-/* -- what the handler can do -- */
-
-TEST(fault, resume_repeats_the_instruction)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_load);
-    uint32_t frame = make(LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER);
-
-    regs.rax = addresses(LIMEN_PAGE_ORDER);
-    run_victim(&victim, &regs);
-    for (unsigned i = 0; i < 3; i++) {
-        expect_exception(&victim, PAGE_FAULT, PF_USER, &regs);
-        resume_victim(&victim);
-    }
-    /* As a pager does: put the page there, and let it go on. */
-    expect_exception(&victim, PAGE_FAULT, PF_USER, &regs);
-    expect_ok(limen_map(frame, OWN_SPACE, regs.rax, LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE,
-                        LIMEN_CACHE_NORMAL));
-    *(uint64_t *)regs.rax = 0x600d600d600d600d;
-    resume_victim(&victim);
-    regs.rcx = 0x600d600d600d600d;
-    regs.rip = (uint64_t)snippet_ud2;
-    struct fault fault = next_fault(&victim);
-    expect_equal(fault.detail[0], INVALID_OPCODE);
-    expect_equal(fault.regs.rcx, regs.rcx);
-}
-
-TEST(fault, resume_with_other_registers)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2);
-
-    run_victim(&victim, &regs);
-    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-    /* Everything is changed, down to RCX and R11, which SYSRET could not restore. */
-    for (unsigned i = 0; i < REGS_RIP / 8; i++)
-        ((uint64_t *)&regs)[i] ^= 0xf0f0f0f0f0f0f0f0;
-    regs.rip = (uint64_t)snippet_int3;
-    regs.rsp -= 64;
-    regs.rflags = FLAGS_ALWAYS | FLAGS_STATUS | FLAG_DF | FLAG_ID;
-    resume_victim_with(&victim, &regs);
-    regs.rip += 1;
-    expect_exception(&victim, BREAKPOINT, 0, &regs);
-}
-
-TEST(fault, handler_cannot_set_what_ring_3_may_not)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2), greedy;
-
-    run_victim(&victim, &regs);
-    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-    greedy = regs;
-    greedy.cs = 0x08;
-    greedy.ss = 0x10;
-    greedy.rflags = FLAG_IOPL | FLAG_NT | FLAG_ID;
-    resume_victim_with(&victim, &greedy);
-    regs.rflags = FLAGS_ALWAYS | FLAG_NT | FLAG_ID;
-    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-}
-
-/* A reply too short to hold a frame, or of another label, resumes nothing. */
-TEST(fault, other_answers_leave_it_stopped)
-{
-    static const uint64_t answers[] = {
-        2ull << LIMEN_TAG_LABEL_SHIFT,
-        0xffffffffull << LIMEN_TAG_LABEL_SHIFT,
-        (uint64_t)LIMEN_FAULT_SET_REGS << LIMEN_TAG_LABEL_SHIFT | (LIMEN_FAULT_WORDS - 1),
-        (uint64_t)LIMEN_FAULT_SET_REGS << LIMEN_TAG_LABEL_SHIFT,
-    };
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2), got;
-
-    for (unsigned i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-        run_victim(&victim, &regs);
-        expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-        expect_ok(limen_answer(victim.reply, answers[i]));
-        expect_equal(state_of(victim.worker->thread), LIMEN_THREAD_STOPPED);
-        expect_ok(limen_thread_get_regs(victim.worker->thread, &got));
-        expect_equal(got.rip, regs.rip);
-    }
-}
-
-TEST(fault, thread_without_a_handler_stops_and_tells)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_load);
-    struct limen_thread_info info;
-
-    regs.rax = NOWHERE;
-    expect_ok(limen_thread_configure(victim.worker->thread, OWN_SPACE, OWN_TABLE, 0));
-    run_victim(&victim, &regs);
-    expect_ok(limen_thread_info(victim.worker->thread, &info));
-    expect_equal(info.state, LIMEN_THREAD_STOPPED);
-    expect_equal(info.fault_label, LIMEN_FAULT_EXCEPTION);
-    expect_equal(info.fault_detail, PAGE_FAULT);
-    expect_equal(info.fault_rip, (uint64_t)snippet_load);
-    /* It can be mended and resumed by hand. */
-    struct limen_regs got;
-    expect_ok(limen_thread_get_regs(victim.worker->thread, &got));
-    expect_equal(got.rax, NOWHERE);
-    regs.rip = (uint64_t)snippet_ud2;
-    run_victim(&victim, &regs);
-    expect_ok(limen_thread_info(victim.worker->thread, &info));
-    expect_equal(info.fault_detail, INVALID_OPCODE);
-}
-
-/* The handler is not there yet: the fault waits for it, as any caller does. */
-TEST(fault, waits_for_its_handler)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2);
-
-    run_victim(&victim, &regs);
-    expect_equal(state_of(victim.worker->thread), LIMEN_THREAD_SENDING);
-    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-    expect_equal(state_of(victim.worker->thread), LIMEN_THREAD_WAITING_REPLY);
-}
-
-/* And the handler that waits for the fault gets it at once. */
-TEST(fault, finds_its_handler_waiting)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2);
-
-    set_priority(victim.worker->thread, LOWER);
-    run_victim(&victim, &regs);
-    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-    resume_victim(&victim);
-    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-}
-
-TEST(fault, handler_without_a_page_gets_eight_words)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2);
-    struct message message = {0};
-
-    expect_ok(limen_thread_set_message_page(victim.worker->thread, 0));
-    run_victim(&victim, &regs);
-    expect_ok(transfer(LIMEN_SYS_WAIT, victim.endpoint, victim.reply, LIMEN_FOREVER, &message));
-    /* This handler has a page, so all 26 words came; the victim needs none. */
-    expect_equal(message.tag, limen_tag(LIMEN_FAULT_EXCEPTION, LIMEN_FAULT_WORDS, 0));
-    expect_equal(message.words[0], INVALID_OPCODE);
-    expect_equal(message.words[4], regs.rdx);
-    expect_equal(message.words[7], regs.r9);
-}
-
-TEST(fault, endpoint_of_the_handler_may_die)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2);
-
-    run_victim(&victim, &regs);
-    expect_equal(state_of(victim.worker->thread), LIMEN_THREAD_SENDING);
-    expect_ok(limen_revoke(OWN_TABLE, victim.endpoint));
-    expect_ok(limen_delete(OWN_TABLE, victim.endpoint));
-    expect_equal(state_of(victim.worker->thread), LIMEN_THREAD_STOPPED);
-    /* Its registers are its own, with no error code of a system call written over them. */
-    struct limen_regs got;
-    expect_ok(limen_thread_get_regs(victim.worker->thread, &got));
-    regs.origin = INVALID_OPCODE;
-    regs.error = 0;
-    expect_regs(&got, &regs, "after the handler's death");
-}
-
-TEST(fault, handler_s_reply_object_may_die)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = at(&victim, snippet_ud2), got;
-
-    run_victim(&victim, &regs);
-    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
-    expect_ok(limen_delete(OWN_TABLE, victim.reply));
-    expect_equal(state_of(victim.worker->thread), LIMEN_THREAD_STOPPED);
-    expect_ok(limen_thread_get_regs(victim.worker->thread, &got));
-    expect_equal(got.rax, regs.rax);
-}
-
-/* Many faults of many threads at one handler keep apart. */
-TEST(fault, several_victims_of_one_handler)
-{
-    enum { VICTIMS = 6 };
-    struct victim victims[VICTIMS];
-    uint32_t replies = make_many(LIMEN_TYPE_REPLY, 0, VICTIMS);
-
-    for (unsigned i = 0; i < VICTIMS; i++) {
-        victims[i] = new_victim();
-        uint32_t handler = minted(victims[0].endpoint, LIMEN_RIGHT_WRITE, 10 + i);
-        expect_ok(limen_thread_configure(victims[i].worker->thread, OWN_SPACE, OWN_TABLE, handler));
-        struct limen_regs regs = at(&victims[i], snippet_int3);
-        regs.rbx = i;
-        run_victim(&victims[i], &regs);
-    }
-    for (unsigned i = 0; i < VICTIMS; i++) {
-        struct victim handler = {.endpoint = victims[0].endpoint, .reply = replies + i};
-        struct fault fault = next_fault(&handler);
-        expect_equal(fault.badge, 10 + i);
-        expect_equal(fault.regs.rbx, i);
-        expect_equal(fault.detail[0], BREAKPOINT);
-    }
-    for (unsigned i = VICTIMS; i-- > 0;) {
-        struct victim one = {.endpoint = victims[0].endpoint, .reply = replies + i};
-        resume_victim(&one);
-        struct fault fault = next_fault(&one);
-        expect_equal(fault.badge, 10 + i);
-        expect_equal(fault.detail[0], INVALID_OPCODE);
-    }
-}
-
-/* A new thread's first instruction, at 0, faults with all registers zero. */
-TEST(fault, new_thread_starts_with_all_registers_zero)
-{
-    struct victim victim = new_victim();
-    struct limen_regs regs = {.cs = own_cs(), .ss = own_ss(), .rflags = FLAGS_ALWAYS};
-
-    expect_ok(limen_thread_resume(victim.worker->thread));
-    expect_exception(&victim, PAGE_FAULT, PF_USER | PF_FETCH, &regs);
 }

@@ -338,3 +338,15 @@ TEST(untyped, init_gets_memory_that_does_not_overlap)
     }
     expect(memcmp((const void *)machine->archive, "070701", 6) == 0);
 }
+
+/* The interrupt controllers are the kernel's own: whoever could write to them could do anything. */
+TEST(untyped, interrupt_controllers_are_nobody_s)
+{
+    static const uint64_t controllers[] = {0xfec00000, 0xfee00000}; /* where every PC has them */
+
+    for (unsigned i = 0; i < machine->untyped_count; i++)
+        for (unsigned j = 0; j < 2; j++)
+            expect(controllers[j] < machine->untyped[i].address ||
+                   controllers[j] - machine->untyped[i].address >=
+                       1ull << machine->untyped[i].order);
+}

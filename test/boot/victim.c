@@ -17,6 +17,13 @@ struct victim new_victim(void)
     return victim;
 }
 
+struct limen_regs victim_regs(const struct victim *victim, const char *snippet)
+{
+    struct limen_regs regs;
+    fill_pattern(&regs, snippet, victim->stack_top - 512);
+    return regs;
+}
+
 void run_victim(const struct victim *victim, const struct limen_regs *regs)
 {
     expect_ok(limen_thread_set_regs(victim->worker->thread, regs));

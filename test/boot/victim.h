@@ -46,6 +46,9 @@ enum vector {
 /* A stopped thread whose faults come to a new endpoint. */
 struct victim new_victim(void);
 
+/* Registers full of a pattern, to run a snippet with. */
+struct limen_regs victim_regs(const struct victim *victim, const char *snippet);
+
 /* Lets it run from these registers. */
 void run_victim(const struct victim *victim, const struct limen_regs *regs);
 
