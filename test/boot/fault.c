@@ -2,6 +2,8 @@
 /* Faults as messages: every exception ring 3 can raise, with its whole contents. */
 #include "victim.h"
 
+#include <cpuid.h>
+
 #define KERNEL_TEXT   0xffffffff80000000ull
 #define PHYSICAL_MAP  0xffff800000000000ull
 #define KERNEL_CS     0x08u
@@ -48,12 +50,16 @@ TEST(fault, privileged_instructions_are_general_protection)
         snippet_mov_from_dr7, snippet_mov_to_dr7, snippet_lgdt,       snippet_lidt,
         snippet_lldt,         snippet_ltr,        snippet_lmsw,       snippet_clts,
         snippet_rdmsr,        snippet_wrmsr,      snippet_invlpg,     snippet_invd,
-        snippet_wbinvd,       snippet_swapgs,     snippet_sysret,
+        snippet_wbinvd,       snippet_swapgs,     snippet_sysret,     snippet_rdpmc,
     };
     struct victim victim = new_victim();
 
     for (unsigned i = 0; i < sizeof snippets / sizeof snippets[0]; i++)
         fault_at(&victim, snippets[i], GENERAL_PROTECTION, 0);
+    /* Where the processor has no extended states, or they are not switched on, it is unknown. */
+    unsigned eax, ebx, ecx, edx;
+    __cpuid(1, eax, ebx, ecx, edx);
+    fault_at(&victim, snippet_xsetbv, ecx & bit_OSXSAVE ? GENERAL_PROTECTION : INVALID_OPCODE, 0);
 }
 
 /* An error code names a gate by its index times 8; QEMU's emulation, up to a version, times the 16
