@@ -30,6 +30,20 @@ TEST(fault, invalid_opcode)
     fault_at(&victim, snippet_ud2, INVALID_OPCODE, 0);
 }
 
+/* The error slot tells the kernel how a frame was built.  One that ring 3 wrote cannot claim to be
+ * SYSCALL's, or SYSRET would take its RIP from RCX. */
+TEST(fault, written_frame_does_not_leave_by_sysret)
+{
+    struct victim victim = new_victim();
+    struct limen_regs regs = victim_regs(&victim, snippet_ud2);
+
+    regs.rcx = (uint64_t)snippet_int3;
+    regs.error = (uint64_t)REGS_BY_SYSCALL;
+    run_victim(&victim, &regs);
+    regs.error = 0;
+    expect_exception(&victim, INVALID_OPCODE, 0, &regs);
+}
+
 TEST(fault, divide_error)
 {
     struct victim victim = new_victim();
