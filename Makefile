@@ -23,11 +23,12 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 
 ## 1: show the commands that make runs, not only what they make.
 V ?= 0
-# A line for each file made: the shell that runs its recipe is looked up by saying so.
+# A line for each file made: the shell that runs its recipe is looked up by saying so.  setup.sh says
+# for itself what it does, and not on the standard output, which make run leaves to the guest.
 ifneq ($(V),1)
 .SILENT:
 SAID :=
-SHELL = $(if $(filter-out $(SAID),$(filter $(BUILD)/%,$@)),$(eval SAID := $@)$(info $@))/bin/bash
+SHELL = $(if $(filter-out $(SAID) %/packages.stamp,$(filter $(BUILD)/%,$@)),$(eval SAID := $@)$(info $@))/bin/bash
 endif
 
 # Make on as many processors as there are, unless told how many.
