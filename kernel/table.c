@@ -41,20 +41,31 @@ static enum limen_error find_source(struct invocation *call, struct slot **sourc
     return *source && !slot_is_empty(*source) ? LIMEN_OK : LIMEN_BAD_CAPABILITY;
 }
 
-static enum limen_error copy(struct invocation *call, bool mint)
+/* What a copy and a move begin with: the destination, which must be empty, and the source. */
+static enum limen_error find_both(struct invocation *call, struct slot **to, struct slot **from)
 {
-    struct slot *to = table_entry(call->slot, call->word[0]);
-    struct slot *from;
-
-    if (!to)
+    *to = table_entry(call->slot, call->word[0]);
+    if (!*to)
         return LIMEN_OUT_OF_RANGE;
-    enum limen_error error = find_source(call, &from);
+    enum limen_error error = find_source(call, from);
     if (error)
         return error;
-    if (!slot_is_empty(to))
-        return LIMEN_SLOT_OCCUPIED;
-    bool badged = from->type == LIMEN_TYPE_ENDPOINT || from->type == LIMEN_TYPE_NOTIFICATION;
-    if (mint && !badged)
+    return slot_is_empty(*to) ? LIMEN_OK : LIMEN_SLOT_OCCUPIED;
+}
+
+static bool has_badge(const struct slot *slot)
+{
+    return slot->type == LIMEN_TYPE_ENDPOINT || slot->type == LIMEN_TYPE_NOTIFICATION;
+}
+
+static enum limen_error copy(struct invocation *call, bool mint)
+{
+    struct slot *to = NULL, *from = NULL;
+    enum limen_error error = find_both(call, &to, &from);
+
+    if (error)
+        return error;
+    if (mint && !has_badge(from))
         return LIMEN_WRONG_TYPE;
     if (mint && from->badge)
         return LIMEN_NO_RIGHT;
@@ -68,18 +79,12 @@ static enum limen_error copy(struct invocation *call, bool mint)
 
 static enum limen_error move(struct invocation *call)
 {
-    struct slot *to = table_entry(call->slot, call->word[0]);
-    struct slot *from;
+    struct slot *to = NULL, *from = NULL;
+    enum limen_error error = find_both(call, &to, &from);
 
-    if (!to)
-        return LIMEN_OUT_OF_RANGE;
-    enum limen_error error = find_source(call, &from);
-    if (error)
-        return error;
-    if (!slot_is_empty(to))
-        return LIMEN_SLOT_OCCUPIED;
-    slot_move(to, from);
-    return LIMEN_OK;
+    if (!error)
+        slot_move(to, from);
+    return error;
 }
 
 static enum limen_error inspect(struct invocation *call)
@@ -88,10 +93,9 @@ static enum limen_error inspect(struct invocation *call)
 
     if (!slot)
         return LIMEN_OUT_OF_RANGE;
-    bool badged = slot->type == LIMEN_TYPE_ENDPOINT || slot->type == LIMEN_TYPE_NOTIFICATION;
     call->word[0] = slot->type;
     call->word[1] = slot->rights;
-    call->word[2] = badged ? slot->badge : 0;
+    call->word[2] = has_badge(slot) ? slot->badge : 0;
     call->word[3] = slot->order;
     call->results = 4;
     return LIMEN_OK;
