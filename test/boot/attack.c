@@ -36,6 +36,16 @@ void restart_victim(const struct victim *victim, const struct limen_regs *regs)
     run_victim(victim, regs);
 }
 
+uint64_t survived(void)
+{
+    return counter(LIMEN_COUNTER_SURVIVED);
+}
+
+void expect_survived(uint64_t before, unsigned times)
+{
+    expect_equal(survived() - before, is_emulated() ? 0 : times);
+}
+
 /* What the attacks below show depends on it (docs/caveats.md), so the log says it. */
 TEST(attack_model, says_which_processor_it_is)
 {

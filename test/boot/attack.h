@@ -21,6 +21,13 @@ struct limen_regs after_null_call(const struct limen_regs *before);
 /* Resumes a victim with other registers after it was stopped wherever it was. */
 void restart_victim(const struct victim *victim, const struct limen_regs *regs);
 
+/* The exceptions of ring 0 that ring 3 has brought about so far, and the kernel has survived. */
+uint64_t survived(void);
+
+/* Since it was so many, there have been so many more.  QEMU's emulation raises all of them in ring
+ * 3, where other models have entered the kernel, or not left it yet. */
+void expect_survived(uint64_t before, unsigned times);
+
 /* Code of one instruction or a few, in attack_code.S. */
 #define ATTACKS(X)                                                                                 \
     X(mov_ss_syscall)                                                                              \
