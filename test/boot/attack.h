@@ -68,6 +68,7 @@ void expect_survived(uint64_t before, unsigned times);
     X(read_state)                                                                                  \
     X(load_mxcsr)                                                                                  \
     X(restore_extended)                                                                            \
+    X(save_extended)                                                                               \
     X(pending_x87)                                                                                 \
     X(touch_x87)                                                                                   \
     X(spin)
