@@ -21,6 +21,11 @@ struct limen_regs after_null_call(const struct limen_regs *before);
 /* Resumes a victim with other registers after it was stopped wherever it was. */
 void restart_victim(const struct victim *victim, const struct limen_regs *regs);
 
+/* One system call that must come back, with these words and a deadline of 0, and with what it may
+ * not change unchanged; the registers after it. */
+struct limen_regs call_and_look(uint64_t number, uint64_t rdi, uint64_t tag,
+                                const uint64_t words[8]);
+
 /* The exceptions of ring 0 that ring 3 has brought about so far, and the kernel has survived. */
 uint64_t survived(void);
 
