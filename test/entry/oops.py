@@ -238,9 +238,10 @@ def in_order(patterns, text):
     return None
 
 
-def run(name, image):
+def run(name, image, image_file=BUILD / "test/entry.img"):
+    """What went wrong, or nothing."""
     scenario, test, ends, patterns = SCENARIOS[name]
-    settings = parked(Settings(image=BUILD / "test/entry.img", kernel=image.path,
+    settings = parked(Settings(image=image_file, kernel=image.path,
                                cmdline=f"injected suite=entry only={test}"))
     with Machine(settings) as machine:
         injector = Injector(machine, image)
