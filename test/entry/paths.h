@@ -12,6 +12,10 @@ void path_end(void);
 /* Code that goes round for ever, and where it ends. */
 extern const char spin[], spin_end[];
 
+/* Code of one instruction: one that goes nowhere, one that uses an SSE register, with the fault
+ * that follows, and one that no thread gets to. */
+extern const char stay[], use_extended[], use_extended_end[], unreachable[];
+
 /* All 16 SSE registers and MXCSR, the data segments' bases. */
 struct extended {
     _Alignas(16) unsigned char xmm[16][16];
