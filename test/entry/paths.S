@@ -54,6 +54,8 @@ extended_load:
 	movaps	16 * \n(%rdi), %xmm\n
 	.endr
 	ldmxcsr	MXCSR(%rdi)
+	mov	GS_BASE(%rdi), %rax
+	wrgsbase %rax
 	ret
 	.size	extended_load, . - extended_load
 

@@ -15,6 +15,7 @@
 #define ROUNDS_DEFAULT 20u
 
 #define MXCSR_ALL_MASKED 0x1f80u
+#define GS_BASE          0x0000234500000000ul
 
 #define NO_STACK     0x0000000000666000ull /* what needs none runs with this in RSP */
 #define SERVER_LABEL 0x515u
@@ -34,24 +35,25 @@ static unsigned rounds(void)
 
 /* -- what a path must not change besides the general registers -- */
 
-static void fill_extended(struct extended *before, unsigned first)
+void extended_fill(struct extended *pattern, unsigned first)
 {
     for (unsigned i = 0; i < 16; i++)
-        memset(before->xmm[i], (int)(first + i), 16);
-    before->mxcsr = MXCSR_ALL_MASKED;
-    extended_load(before);
-    extended_store(before);
+        memset(pattern->xmm[i], (int)(first + i), sizeof pattern->xmm[i]);
+    pattern->mxcsr = MXCSR_ALL_MASKED;
+    pattern->gs_base = GS_BASE + first;
+    extended_load(pattern);
+    extended_store(pattern);
 }
 
-static void expect_extended(const struct extended *before)
+void expect_extended(const struct extended *pattern)
 {
-    struct extended after;
+    struct extended found;
 
-    extended_store(&after);
-    expect(memcmp(before->xmm, after.xmm, sizeof before->xmm) == 0);
-    expect_equal(after.mxcsr, before->mxcsr);
-    expect_equal(after.fs_base, before->fs_base);
-    expect_equal(after.gs_base, before->gs_base);
+    extended_store(&found);
+    expect(memcmp(found.xmm, pattern->xmm, sizeof found.xmm) == 0);
+    expect_equal(found.mxcsr, pattern->mxcsr);
+    expect_equal(found.fs_base, pattern->fs_base);
+    expect_equal(found.gs_base, pattern->gs_base);
 }
 
 /* One system call with a known pattern in every register, as one round of a path. */
@@ -89,7 +91,7 @@ TEST(entry, null_system_call_with_extended_registers)
 {
     struct extended before;
 
-    fill_extended(&before, 0xa0);
+    extended_fill(&before, 0xa0);
     null_calls("null system call, extended registers in use");
     expect_extended(&before);
 }
@@ -120,7 +122,7 @@ static void echo_with_extended_registers(void *unused)
     struct limen_regs regs;
 
     (void)unused;
-    fill_extended(&before, 0x40);
+    extended_fill(&before, 0x40);
     fill_pattern(&regs, NULL, 0);
     regs.rax = LIMEN_SYS_WAIT;
     for (;;) {
@@ -166,7 +168,7 @@ TEST(entry, fast_call_with_extended_registers)
 {
     struct extended before;
 
-    fill_extended(&before, 0xa0);
+    extended_fill(&before, 0xa0);
     calls("IPC call and reply, extended registers", true, echo_with_extended_registers);
     expect_extended(&before);
 }
