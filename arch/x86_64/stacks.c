@@ -142,6 +142,9 @@ void arch_idle_create(struct arch_thread *arch)
 static bool find_cpu_stack(uint64_t address, struct stack *stack)
 {
     uint64_t slot = (address - LIMEN_CPUS_BASE) / SLOT;
+    /* The interrupt stack fills its slot; what guards it is the slot below. */
+    unsigned below = slot + 1 == cpu_stacks[INTERRUPT].slot;
+    slot += below;
     for (unsigned i = 0; i < CPU_STACKS; i++) {
         /* A hole counts as the guard of an instance that is not there. */
         unsigned slots = cpu_stacks[i].instances + (cpu_stacks[i].instances > 1);
@@ -150,18 +153,13 @@ static bool find_cpu_stack(uint64_t address, struct stack *stack)
         bool hole = slot + cpu_stacks[i].instances == cpu_stacks[i].slot;
         uint64_t top = slot_top((unsigned)slot);
         *stack = (struct stack){.name = cpu_stacks[i].name,
-                                .guard = top - SLOT,
+                                .guard = top - (1 + below) * SLOT,
                                 .base = hole ? top : top - cpu_stacks[i].size,
                                 .top = top,
                                 .ist = cpu_stacks[i].ist != 0 && !hole};
         return true;
     }
-    /* The interrupt stack fills its slot; what guards it is the slot below. */
-    if (slot + 1 != cpu_stacks[INTERRUPT].slot)
-        return false;
-    find_cpu_stack(address + SLOT, stack);
-    stack->guard -= SLOT;
-    return true;
+    return false;
 }
 
 bool stack_find(uint64_t address, struct stack *stack)

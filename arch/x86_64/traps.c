@@ -88,8 +88,17 @@ static void panic_if_guard(const struct limen_regs *regs)
     arch_panic(regs, "the %s stack overflowed into its guard at %lx", stack.name, address);
 }
 
+/* A kernel that is wrong may be so about GS, too.  Then this processor's block, without which
+ * nothing can be said, is where SWAPGS would take it from. */
+static void find_block(void)
+{
+    if (read_msr(MSR_GS_BASE) < LIMEN_PHYSMAP_BASE)
+        write_msr(MSR_GS_BASE, read_msr(MSR_KERNEL_GS_BASE));
+}
+
 static _Noreturn void exception_of_kernel(const struct limen_regs *regs)
 {
+    find_block();
     const char *name = name_of(regs->origin);
     if (regs->origin == VECTOR_PF || regs->origin == VECTOR_DF)
         panic_if_guard(regs);

@@ -15,7 +15,7 @@ GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "
            "r13", "r14", "r15", "rip")
 SELECTORS = ("eflags", "cs", "ss", "ds", "es", "fs", "gs")
 BASES = ("fs_base", "gs_base", "k_gs_base", "cr0", "cr2", "cr3", "cr4", "cr8", "efer")
-NUMBERS = {name: number for number, name in enumerate(GENERAL + SELECTORS)}
+NUMBERS = {name: number for number, name in enumerate(GENERAL + SELECTORS + BASES)}
 LAYOUT = struct.Struct(f"<{len(GENERAL)}Q{len(SELECTORS)}I{len(BASES)}Q")
 
 READ_MAX = 1024  # bytes of one packet

@@ -463,7 +463,7 @@ def stack_depth(subject):
         for address, what in function.strange:
             yield address, f"{function.name} {what}"
     limits = subject.policy["stack"]
-    graph = CallGraph(subject.functions, {"arch_panic"}, subject.policy["repeats"])
+    graph = CallGraph(subject.functions, {"arch_panic"})
     ways = {name: limits["limit"] for name in subject.walker.called if name != "kernel_main"}
     ways |= {"kernel_main": limits["limit"], "arch_panic": limits["panic_limit"]}
     for name, limit in ways.items():
