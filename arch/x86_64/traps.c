@@ -75,7 +75,7 @@ static struct limen_regs *exception_of_user(struct limen_regs *regs)
  * A push into a guard.  Where the stack was the faulting code's own, #PF cannot be delivered on it
  * either and it becomes #DF; where an NMI or #DB found no stack, the #PF is delivered by itself,
  * for those two do not combine into #DF (SDM vol. 3, table 6-5).  The page fault that matters is
- * the last one in both cases.
+ * the last one in both cases (docs/hazards/double-fault.md).
  */
 static void panic_if_guard(const struct limen_regs *regs)
 {
@@ -202,7 +202,8 @@ static bool debug_of_kernel(struct limen_regs *regs)
 /*
  * From here on, another exception of the same kind takes an instance of the stack that is free, or
  * meets the hole.  The pointer is not moved back: the frame of `regs` is needed until the last
- * instruction of the way out, so there is no moment at which its instance could be offered again.
+ * instruction of the way out, so there is no moment at which its instance could be offered again
+ * (docs/hazards/ist.md, docs/hazards/db-nesting.md).
  */
 static void keep_frame(const struct limen_regs *regs, unsigned ist)
 {
