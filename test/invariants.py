@@ -48,6 +48,7 @@ class Row:
     source: str
     image: list
     run_time: list
+    unseen: str = ""
     mutants: list = field(default_factory=list)
 
 
@@ -193,7 +194,8 @@ def page(rows):
                      "- At run time: " + "; ".join(f"{guard.partition(' ')[0]} "
                                                    f"`{guard.partition(' ')[2]}`"
                                                    for guard in row.run_time) + "\n"
-                     "- Mutants: " + "; ".join(row.mutants) + "\n")
+                     "- Mutants: " + "; ".join(row.mutants) + "\n" +
+                     (f"- Not seen at run time: {row.unseen}\n" if row.unseen else ""))
     parts.append("\n## Checks of the image\n\n| check | sees to |\n|---|---|\n")
     parts += [f"| `{name}` | {text} |\n" for name, text in checks.items()]
     return "".join(parts)
