@@ -300,14 +300,16 @@ bool slot_drop_step(struct slot *slot)
     return drop_leaf(slot);
 }
 
-bool slot_revoke_step(struct slot *slot)
+bool slot_revoke_step(struct slot *slot, const struct slot *last)
 {
     struct slot *child = slot->child;
     if (!child)
         return true;
-    if (child->holder == HOLDER_GRAVE)
+    if (child == last && child->next)
+        child = child->next;
+    if (child->holder == HOLDER_GRAVE) {
         slot_reap_step();
-    else
-        slot_drop_step(child);
-    return false;
+        return false;
+    }
+    return slot_drop_step(child) && child == last;
 }

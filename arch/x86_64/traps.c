@@ -138,6 +138,7 @@ struct limen_regs *iret_fault(struct limen_regs *fault)
     regs.ss = target[4];
     struct limen_regs *user = (struct limen_regs *)this_arch_cpu->tss.rsp0 - 1;
     *user = regs;
+    kernel_count(LIMEN_COUNTER_SURVIVED);
     return kernel_exception(user, 0, 0);
 }
 
@@ -185,6 +186,7 @@ static bool is_in_use(uint64_t pointer, const struct limen_regs *regs)
 static bool debug_of_kernel(struct limen_regs *regs)
 {
     uint64_t dr6 = take_dr6();
+    kernel_count(LIMEN_COUNTER_SURVIVED);
     regs->rflags = (regs->rflags & ~(uint64_t)RFLAGS_TF) | RFLAGS_RF;
     if (!interrupted_nmi(regs))
         return false;

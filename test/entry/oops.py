@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ovmf"))
 
-from inject import VECTOR_NMI, Injector  # noqa: E402  (the path above is for the sake of these)
+from injector import VECTOR_NMI, Injector  # noqa: E402  (the path above is for the sake of these)
 from kernel import Image  # noqa: E402
 from machine import BUILD, ROOT, Machine, MachineError, Settings  # noqa: E402
 from parked import parked  # noqa: E402
