@@ -72,7 +72,7 @@ class Table(unittest.TestCase):
         self.assertIn("guest fault/invalid_opcode is not there", self.told())
 
     def test_suites_of_a_machine_of_their_own(self):
-        tests = invariants.guest_tests(self.declared)
+        tests = invariants.guest_tests_with_checks(self.declared)
         self.assertIn("long/two_revoke_the_same", tests)
         self.assertNotIn("end/by_request", tests)
 
