@@ -182,19 +182,17 @@ class Paths(Injector):
             if registers.rip == self.guest["path_end"]:
                 break
             once -= {registers.rip}
-            self.remote.break_at()
             self.walk(visit)
 
     def run_round(self):
         """One round without a stop, but to spoil an IRETQ."""
+        self.remote.break_at(self.guest["path_end"],
+                             *[self.image["exit_iret"]] * bool(self.spoil))
         while True:
-            self.remote.break_at(self.guest["path_end"],
-                                 *[self.image["exit_iret"]] * bool(self.spoil))
             self.remote.resume()
             registers = self.remote.registers()
             if registers.rip == self.guest["path_end"]:
                 break
-            self.remote.break_at()
             self.step(registers)
 
     def traced_round(self, path):
@@ -254,7 +252,6 @@ class Paths(Injector):
             registers = self.enter_stub(vector)
             while registers.rip != behind:
                 self.visit(row, registers)
-                self.remote.break_at()
                 registers = self.remote.step(registers)
 
     def enter_stub(self, vector):
@@ -273,8 +270,7 @@ class Paths(Injector):
         """Runs until what a handler interrupted goes on."""
         registers = None
         while not registers or (registers.rip, registers.rsp) != (target.rip, target.rsp):
-            if registers and registers.rip == target.rip:
-                self.remote.break_at()
+            if registers:
                 self.remote.step(registers)
             registers = self.stop_at(target.rip)
 
