@@ -137,7 +137,15 @@ enum limen_thread_op {
      * fault's word 3; it is an instruction breakpoint's before the instruction, which runs once the
      * handler has set RF in the frame. */
     LIMEN_THREAD_SET_DEBUG = 13,
+    /* -> word 0 state, 1 index (in the thread's own table) of the capability that the system call
+     * it waits in named, 2 type of the object it waits for, 3 flags (LIMEN_WAIT_*), 4 deadline, 5
+     * tag of the message it sends, 6..7 words 1 and 2 of the last fault.  What does not apply is 0:
+     * words 1 to 5 for a thread that waits for nothing, words 1, 4 and 5 for one that faulted. */
+    LIMEN_THREAD_WAIT_INFO = 14,
 };
+
+#define LIMEN_WAIT_DEADLINE 0x1u /* until the deadline in word 4 */
+#define LIMEN_WAIT_FAULTED  0x2u /* for the handler of its fault */
 
 enum limen_thread_state {
     LIMEN_THREAD_STOPPED = 0,
