@@ -102,7 +102,7 @@ static enum limen_error on_get(struct limen_request *request, uint64_t position,
     if (server == NULL)
         return LIMEN_NOT_FOUND;
     *id = server->id;
-    *alive = server->alive;
+    *alive = server->alive ? 1 : server->waits_for_start ? 2 : 0;
     *priority = server->manifest->priority;
     *starts = server->starts;
     snprintf(name, PROCESS_GET_NAME_MAX + 1, "%s", server->manifest->name);
@@ -128,7 +128,7 @@ static enum limen_error on_kill(struct limen_request *request, const char *name)
 
     if (killer == NULL)
         return LIMEN_NO_RIGHT;
-    if (server == NULL || !server->alive)
+    if (server == NULL || !(server->alive || server->waits_for_start))
         return LIMEN_NOT_FOUND;
     snprintf(reason, sizeof reason, "killed by %s", killer->manifest->name);
     printf("init: server %s ended: %s\n", name, reason);
@@ -184,9 +184,6 @@ static void start_servers(uint32_t endpoint)
     servers_init(manifest, count, endpoint);
     for (unsigned i = 0; i < count; i++)
         started += server_start(&servers[i]);
-    for (unsigned i = 0; i < count; i++)
-        if (servers[i].alive)
-            grants_renew(&servers[i]);
     printf("init: %u of %u servers started\n", started, count);
 }
 
@@ -206,5 +203,8 @@ int main(void)
 
     limen_must("making an endpoint", limen_make(LIMEN_TYPE_ENDPOINT, 0, 1, &server.endpoint));
     start_servers(server.endpoint);
-    limen_serve(&server, NULL);
+    for (;;) {
+        limen_server_step(&server, servers_next_start());
+        servers_start_due();
+    }
 }

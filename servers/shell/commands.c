@@ -62,12 +62,12 @@ static int ps(int count, char **words)
             return STATUS_OK;
         if (error != LIMEN_OK)
             return command_failed("ps", error);
-        if (alive)
+        if (alive == 1)
             printf("%2lu %-15s %4lu %6luK %6luK %9lu %6lu %s\n", id, name, priority, granted / KIB,
                    mapped / KIB, nanoseconds / NS_PER_MS, starts, state_text(state));
         else
-            printf("%2lu %-15s %4lu       -       -         - %6lu dead: %s\n", id, name, priority,
-                   starts, reason);
+            printf("%2lu %-15s %4lu       -       -         - %6lu %s: %s\n", id, name, priority,
+                   starts, alive == 0 ? "dead" : "dead, to be started again", reason);
     }
 }
 

@@ -14,8 +14,9 @@ servers_terminal_SOURCES := servers/console/terminal.c servers/console/output.c 
 servers_boot_SOURCES := servers/init/cpio.c servers/init/elf.c servers/init/manifest.c \
                         servers/init/symbols.c
 servers_acpi_SOURCES := servers/init/acpi.c
+servers_restart_SOURCES := servers/init/restart.c
 servers_protocol_SOURCES :=
-UNIT_SERVERS_PROGRAMS := $(addprefix $(UNIT_SERVERS)/servers_,format line terminal boot acpi protocol)
+UNIT_SERVERS_PROGRAMS := $(addprefix $(UNIT_SERVERS)/servers_,format line terminal boot acpi restart protocol)
 UNIT_SERVERS_PROTOCOL := $(UNIT_SERVERS)/include/protocol/sample.h
 
 $(UNIT_SERVERS_PROTOCOL): test/unit/sample.toml servers/lib/protocol.py include/limen/message.h
