@@ -4,7 +4,8 @@
  *
  * servers/manifest.py makes it from servers/manifest.toml, taking the numbers from the definitions
  * below, and the boot archive carries it under the name "manifest".  It is a header followed by
- * server_count structures, all little-endian, no padding.
+ * server_count structures, all little-endian, no padding.  A file in the archive begins at a
+ * multiple of four bytes, so nothing here is aligned to more.
  */
 #ifndef LIMEN_MANIFEST_H
 #define LIMEN_MANIFEST_H
@@ -64,7 +65,7 @@ struct limen_manifest_grant {
     uint32_t reserved;
     uint64_t first;
     uint64_t last;
-};
+} __attribute__((packed, aligned(4)));
 
 struct limen_manifest_server {
     char name[LIMEN_NAME_MAX];
@@ -78,7 +79,7 @@ struct limen_manifest_server {
     uint8_t reserved;
     char arguments[LIMEN_ARGUMENTS_MAX];
     struct limen_manifest_grant grants[LIMEN_GRANTS_MAX];
-};
+} __attribute__((packed, aligned(4)));
 
 _Static_assert(sizeof(struct limen_manifest_header) == LIMEN_MANIFEST_HEADER_SIZE, "header");
 _Static_assert(sizeof(struct limen_manifest_grant) == LIMEN_MANIFEST_GRANT_SIZE, "grant");

@@ -97,3 +97,12 @@ enum limen_error limen_answer_deferred(uint32_t reply, uint64_t tag)
     give_reply(reply);
     return error;
 }
+
+enum limen_error limen_answer_and_record(uint32_t reply, uint64_t tag, struct limen_record *record)
+{
+    uint64_t error =
+        limen_call_and_record(record, LIMEN_SYS_SEND, reply, tag, limen_message()->words);
+
+    give_reply(reply);
+    return (enum limen_error)error;
+}

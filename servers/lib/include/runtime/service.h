@@ -9,6 +9,7 @@
 #define RUNTIME_SERVICE_H
 
 #include <runtime/ipc.h>
+#include <runtime/state.h>
 
 /* One request, as a handler sees it. */
 struct limen_request {
@@ -48,6 +49,10 @@ _Noreturn void limen_serve(struct limen_server *server, void (*notified)(uint64_
  * PROTOCOL_METHOD_answer() is called with the reply object that this returns; 0 when there is no
  * memory for another, and then the handler must answer at once. */
 uint32_t limen_defer(struct limen_request *request);
+
+/* Answers like the next function, and stores what the record says together with that: a life that
+ * ends has either answered and stored, or neither. */
+enum limen_error limen_answer_and_record(uint32_t reply, uint64_t tag, struct limen_record *record);
 
 /* Answers a deferred caller with the message page's words, and reuses the object.  LIMEN_NO_CALLER
  * when the caller is gone. */
