@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A server that behaves badly in the way that the boot option mischief= names. */
+/* A server that behaves badly in the way that the boot option mischief= names; and, under other
+ * names in the manifest, those whom it or others harm. */
+#include "roles.h"
+
 #include <limen.h>
 #include <protocol/console.h>
 #include <stdlib.h>
@@ -152,6 +155,22 @@ static void arguments(int count, char **values)
         printf("argument %d is '%s'\n", i, values[i]);
 }
 
+_Noreturn void idle(void)
+{
+    uint64_t bits;
+
+    for (;;)
+        limen_wait_notification(LIMEN_SLOT_NOTIFICATION, LIMEN_FOREVER, &bits);
+}
+
+static void play_role(const char *role)
+{
+    if (strcmp(role, "reaper") == 0)
+        reaper();
+    if (strcmp(role, "scribe") == 0)
+        scribe();
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -176,6 +195,7 @@ int main(int argc, char **argv)
     };
     char name[16];
 
+    play_role(argv[0]);
     if (!limen_boot_option("mischief", name, sizeof name))
         return 0;
     if (strcmp(name, "arguments") == 0)
