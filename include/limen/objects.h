@@ -93,7 +93,8 @@ enum limen_table_op {
     LIMEN_TABLE_DELETE = 4,
     /* word 0 index.  Deletes everything derived from it, and leaves it. */
     LIMEN_TABLE_REVOKE = 5,
-    /* word 0 index -> word 0 type (NONE: empty), 1 rights, 2 badge, 3 order */
+    /* word 0 index -> word 0 type (NONE: empty), 1 rights, 2 badge, or of ports the first (bits
+     * 15:0) and the last (31:16), or of an interrupt its line, 3 order */
     LIMEN_TABLE_INSPECT = 6,
     /* -> word 0 number of slots */
     LIMEN_TABLE_INFO = 7,
