@@ -181,3 +181,46 @@ enum limen_error grants_make(struct server *server, uint32_t endpoint,
     }
     return error;
 }
+
+static const struct limen_manifest_grant *grant_at(const struct limen_manifest_server *manifest,
+                                                   uint32_t slot)
+{
+    if (slot < LIMEN_SLOT_GRANTS || slot - LIMEN_SLOT_GRANTS >= manifest->grant_count)
+        return NULL;
+    return &manifest->grants[slot - LIMEN_SLOT_GRANTS];
+}
+
+const char *grants_name(const struct limen_manifest_server *manifest, uint32_t slot)
+{
+    static const char *const common[] = {
+        [LIMEN_SLOT_TABLE] = "table",
+        [LIMEN_SLOT_SPACE] = "space",
+        [LIMEN_SLOT_THREAD] = "thread",
+        [LIMEN_SLOT_SUPERVISOR] = "supervisor",
+        [LIMEN_SLOT_UNTYPED] = "memory",
+        [LIMEN_SLOT_CLOCK] = "clock",
+        [LIMEN_SLOT_NOTIFICATION] = "notification",
+    };
+    const struct limen_manifest_grant *grant = grant_at(manifest, slot);
+
+    if (slot != 0 && slot < sizeof common / sizeof common[0])
+        return common[slot];
+    return grant != NULL ? grant->name : "";
+}
+
+const char *grants_server(const struct server *client, uint32_t slot)
+{
+    const struct limen_manifest_grant *grant = grant_at(client->manifest, slot);
+    const struct server *provider;
+    enum init_service own;
+
+    if (slot == LIMEN_SLOT_SUPERVISOR)
+        return "init";
+    if (grant == NULL ||
+        (grant->kind != LIMEN_GRANT_SERVICE && grant->kind != LIMEN_GRANT_PROVIDES))
+        return "";
+    if (init_service(grant->name, &own))
+        return "init";
+    provider = provider_of(grant->name);
+    return provider != NULL ? provider->manifest->name : "";
+}

@@ -162,6 +162,11 @@ void servers_start_due(void)
             printf("init: %s is started again\n", servers[i].manifest->name);
 }
 
+struct server *server_asking(uint64_t badge, enum init_service service)
+{
+    return badge >> 32 == service ? server_by_id((uint32_t)badge) : NULL;
+}
+
 struct server *server_by_id(uint64_t id)
 {
     return id >= 1 && id <= server_count ? &servers[id - 1] : NULL;

@@ -87,6 +87,9 @@ void server_end(struct server *server, enum server_end end, const char *reason);
 uint64_t servers_next_start(void);
 void servers_start_due(void);
 
+/* The server that asks with this badge, if it asks at that service. */
+struct server *server_asking(uint64_t badge, enum init_service service);
+
 struct server *server_by_id(uint64_t id);
 struct server *server_by_name(const char *name);
 
@@ -102,6 +105,12 @@ enum limen_error server_build(struct server *server, const struct elf_image *ima
 
 enum limen_error grants_make(struct server *server, uint32_t endpoint,
                              struct limen_environment *environment);
+
+/* What a slot of a server's table was given as: a name, empty for those init did not fill. */
+const char *grants_name(const struct limen_manifest_server *manifest, uint32_t slot);
+
+/* The name of the server, or init, that answers calls by the capability given there, or "". */
+const char *grants_server(const struct server *client, uint32_t slot);
 
 /* Whether the manifest lets the server provide a service. */
 bool grants_provide(const struct limen_manifest_server *manifest);

@@ -6,9 +6,7 @@
 #include <protocol/power.h>
 #include <protocol/process.h>
 
-#define NS_PER_MS 1000000u
-#define NS_PER_S  1000000000u
-#define KIB       1024u
+#define KIB 1024u
 
 int command_failed(const char *what, enum limen_error error)
 {
@@ -140,6 +138,8 @@ const struct command commands[] = {
     {"help", "", "lists these commands", 1, help},
     {"echo", "[WORD...]", "prints its words", 1, echo},
     {"ps", "", "lists the servers", 1, ps},
+    {"waits", "", "tells for whom each thread waits, and who waits in a circle", 1, command_waits},
+    {"caps", "[NAME]", "lists the capabilities of servers", 1, command_caps},
     {"mem", "", "tells how much memory is granted and free", 1, mem},
     {"log", "", "shows the kernel's log", 1, show_log},
     {"bench", "[NAME]", "measures the kernel", 1, command_bench},

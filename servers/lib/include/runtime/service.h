@@ -39,7 +39,9 @@ struct limen_server {
 };
 
 /* Gives the last answer, waits for one request and dispatches it.  Returns the bits of the bound
- * notification if those came instead, 0 otherwise, and when the deadline passes. */
+ * notification if those came instead, 0 otherwise, and when the deadline passes.  Between two
+ * steps, while `answering`, the words of an answer stand in the message page: nothing else may use
+ * it. */
 uint64_t limen_server_step(struct limen_server *server, uint64_t deadline);
 
 /* Serves for ever.  `notified` may be NULL. */
