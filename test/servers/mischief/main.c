@@ -7,8 +7,6 @@
 #include <protocol/console.h>
 #include <stdlib.h>
 
-#define SHELL_PRIORITY 100
-
 static volatile int sink;
 
 /* Kept apart, so that the backtrace has names to show. */
@@ -18,7 +16,7 @@ __attribute__((noinline)) static void write_to(volatile int *where)
     sink++;
 }
 
-static void null_pointer(void)
+void null_pointer(void)
 {
     write_to(NULL);
     sink++;
@@ -123,9 +121,14 @@ static void set_priority(unsigned priority)
     limen_must("lowering the priority", limen_thread_set_priority(LIMEN_SLOT_THREAD, priority));
 }
 
-static void flood(void)
+void lower_priority(void)
 {
     set_priority(SHELL_PRIORITY);
+}
+
+static void flood(void)
+{
+    lower_priority();
     for (unsigned long i = 0;; i++)
         printf("flood %lu\n", i);
 }
@@ -169,6 +172,8 @@ static void play_role(const char *role)
         reaper();
     if (strcmp(role, "scribe") == 0)
         scribe();
+    if (strcmp(role, "victim") == 0)
+        victim();
 }
 
 int main(int argc, char **argv)
@@ -192,12 +197,21 @@ int main(int argc, char **argv)
         {"thread", thread_faults},
         {"flood", flood},
         {"reader", dies_reading},
+        {"silent", never_replies},
+        {"twice", replies_twice},
+        {"drop", drops_reply},
+        {"dropall", drops_all},
+        {"storm", floods_endpoint},
+        {"map", maps_everything},
+        {"exhaust", exhausts_memory},
+        {"circle", calls_itself},
+        {"request", dies_of_request},
     };
     char name[16];
 
     play_role(argv[0]);
     if (!limen_boot_option("mischief", name, sizeof name))
-        return 0;
+        idle();
     if (strcmp(name, "arguments") == 0)
         arguments(argc, argv);
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
