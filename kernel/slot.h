@@ -94,8 +94,8 @@ void slot_move(struct slot *to, struct slot *from);
 /* Takes one capability away. */
 bool slot_drop_step(struct slot *slot);
 
-/* Takes away what is derived from it. */
-bool slot_revoke_step(struct slot *slot);
+/* Takes away what is derived from it; `last`, if that is among it, when nothing else is left. */
+bool slot_revoke_step(struct slot *slot, const struct slot *last);
 
 /* Takes dead objects apart, whoever's deletion they died of.  Not for a thread that is dead itself:
  * it is left to the next deletion. */
