@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads that wait with a deadline, nearest first: a leftist heap linked through the threads,
- * so that it needs no memory of its own and no operation takes longer than the logarithm of their
- * number.
+ * What is to happen at some tick, nearest first: the deadlines of waiting threads, the refills of
+ * contexts.  A leftist heap linked through them, so that it needs no memory of its own and no
+ * operation takes longer than the logarithm of their number.
  */
 #ifndef KERNEL_DEADLINE_H
 #define KERNEL_DEADLINE_H
