@@ -484,22 +484,30 @@ static enum limen_error find_reply(struct thread *self, uint64_t index, struct r
     return LIMEN_OK;
 }
 
+/* The endpoint or notification a wait names. */
+static enum limen_error find_source(struct thread *self, uint64_t index, struct slot **slot)
+{
+    *slot = table_lookup(self, index);
+    if (!*slot)
+        return LIMEN_BAD_CAPABILITY;
+    if ((*slot)->type != LIMEN_TYPE_ENDPOINT && (*slot)->type != LIMEN_TYPE_NOTIFICATION)
+        return LIMEN_WRONG_TYPE;
+    return (*slot)->rights & LIMEN_RIGHT_READ ? LIMEN_OK : LIMEN_NO_RIGHT;
+}
+
 /* One attempt at a wait; NULL when it must begin again. */
 static struct limen_regs *try_wait(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    struct slot *slot = table_lookup(self, (uint32_t)regs->rdi);
+    struct slot *slot;
     struct reply *reply;
+    enum limen_error error = find_source(self, (uint32_t)regs->rdi, &slot);
 
-    if (!slot)
-        return refuse(regs, LIMEN_BAD_CAPABILITY);
-    if (slot->type != LIMEN_TYPE_ENDPOINT && slot->type != LIMEN_TYPE_NOTIFICATION)
-        return refuse(regs, LIMEN_WRONG_TYPE);
-    if (!(slot->rights & LIMEN_RIGHT_READ))
-        return refuse(regs, LIMEN_NO_RIGHT);
+    if (error)
+        return refuse(regs, error);
     if (slot->type == LIMEN_TYPE_NOTIFICATION)
         return wait_for_bits(self, slot->object, flags_of(regs));
-    enum limen_error error = find_reply(self, regs->rdi >> 32, &reply);
+    error = find_reply(self, regs->rdi >> 32, &reply);
     if (error)
         return refuse(regs, error);
     if (reply && (reply->caller || reply->receiver))
@@ -518,9 +526,12 @@ struct limen_regs *ipc_wait(struct limen_regs *regs)
 struct limen_regs *ipc_reply_wait(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    struct reply *reply;
-    enum limen_error error = find_reply(self, regs->rdi >> 32, &reply);
+    struct slot *source;
+    struct reply *reply = NULL;
+    enum limen_error error = find_source(self, (uint32_t)regs->rdi, &source);
 
+    if (!error)
+        error = find_reply(self, regs->rdi >> 32, &reply);
     if (error)
         return refuse(regs, error);
     if (reply) {
