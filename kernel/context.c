@@ -13,6 +13,7 @@ void context_create(struct context *context)
     list_init(&context->guests);
     list_init(&context->parked);
     context->refill_at = UINT64_MAX;
+    context->refill.is_refill = true;
     context->handler_slot.holder = HOLDER_CONTEXT_HANDLER;
 }
 
@@ -61,16 +62,10 @@ uint64_t context_end(struct context *payer, uint64_t now)
     return payer->left > 0 ? now + (uint64_t)payer->left : now;
 }
 
-bool context_can_pay(const struct thread *thread)
+bool context_has_left(struct context *context)
 {
-    struct context *payer = thread->payer;
-
-    if (!payer)
-        return false;
-    if (is_unlimited(payer))
-        return true;
-    refill(payer, arch_ticks());
-    return payer->left > 0;
+    refill(context, arch_ticks());
+    return context->left > 0;
 }
 
 /* The account that the current thread draws on is another now, or has changed. */
@@ -94,7 +89,7 @@ void context_park(struct thread *thread)
     payer->parked_count++;
     if (!deadline_is_set(&payer->refill)) {
         payer->refill.tick = payer->refill_at;
-        deadline_insert(&this_cpu->arch.self->refills, &payer->refill);
+        deadline_insert(&this_cpu->arch.self->deadlines, &payer->refill);
     }
 }
 
@@ -105,15 +100,15 @@ void context_unpark(struct thread *thread)
     ASSERT(thread->state == LIMEN_THREAD_PARKED);
     list_remove(&thread->queue);
     if (payer && --payer->parked_count == 0)
-        deadline_remove(&this_cpu->arch.self->refills, &payer->refill);
+        deadline_remove(&this_cpu->arch.self->deadlines, &payer->refill);
 }
 
 static void wake_at(struct context *context, uint64_t tick)
 {
     struct cpu *cpu = this_cpu->arch.self;
-    deadline_remove(&cpu->refills, &context->refill);
+    deadline_remove(&cpu->deadlines, &context->refill);
     context->refill.tick = tick;
-    deadline_insert(&cpu->refills, &context->refill);
+    deadline_insert(&cpu->deadlines, &context->refill);
 }
 
 /* The new period may have begun, and be used up, before the timer came. */
@@ -159,18 +154,6 @@ void context_join(struct thread *thread, struct context *payer)
         scheduler_ready(thread);
     if (running)
         begin_account(cpu, payer, now);
-}
-
-void context_return(struct thread *thread)
-{
-    if (thread->payer != own_context(thread))
-        context_join(thread, own_context(thread));
-}
-
-void context_serve(struct thread *receiver, const struct thread *sender)
-{
-    if (receiver->passive && receiver->payer != sender->payer)
-        context_join(receiver, sender->payer);
 }
 
 bool context_answer(const struct thread *to)

@@ -50,10 +50,18 @@ bool context_reap(struct context *context);
 void context_join(struct thread *thread, struct context *payer);
 
 /* A passive thread that serves nobody any more goes back to its own context. */
-void context_return(struct thread *thread);
+static inline void context_return(struct thread *thread)
+{
+    if (thread->payer != own_context(thread))
+        context_join(thread, own_context(thread));
+}
 
 /* A passive thread takes a message, and its sender pays. */
-void context_serve(struct thread *receiver, const struct thread *sender);
+static inline void context_serve(struct thread *receiver, const struct thread *sender)
+{
+    if (receiver->passive && receiver->payer != sender->payer)
+        context_join(receiver, sender->payer);
+}
 
 /* For a direct switch from the current thread to one with another payer, with a call or an answer.
  * False, and nothing has changed, when that thread must not run now. */
@@ -69,8 +77,15 @@ void context_charge(struct cpu *cpu, uint64_t now);
  * already, UINT64_MAX for never. */
 uint64_t context_end(struct context *payer, uint64_t now);
 
+/* Whether a limited account has something left, of this period or because a new one begins. */
+bool context_has_left(struct context *context);
+
 /* Whether there is somebody to pay for the thread. */
-bool context_can_pay(const struct thread *thread);
+static inline bool context_can_pay(const struct thread *thread)
+{
+    struct context *payer = thread->payer;
+    return payer && (payer->budget == LIMEN_CONTEXT_UNLIMITED || context_has_left(payer));
+}
 
 /* -- waiting for the next period -- */
 

@@ -13,10 +13,9 @@ struct cpu {
     uint64_t ready_words; /* a bit for each word of `ready` that is not zero */
     uint64_t ready[PRIORITIES / 64];
     struct list queues[PRIORITIES];
-    struct deadline *deadlines; /* of waiting threads */
-    struct deadline *refills;   /* of contexts with parked threads */
-    uint64_t slice;             /* ticks of a thread's turn among equals */
-    uint64_t slice_end;         /* tick; UINT64_MAX while nobody else wants the processor */
+    struct deadline *deadlines;
+    uint64_t slice;       /* ticks of a thread's turn among equals */
+    uint64_t slice_end;   /* tick; UINT64_MAX while nobody else wants the processor */
     uint64_t budget_end;  /* tick at which the current thread's payer will have nothing left */
     uint64_t charged_at;  /* tick up to which its payer has been charged */
     uint64_t timer;       /* tick the timer is set to, at the latest */

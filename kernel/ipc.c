@@ -559,7 +559,9 @@ void notification_signal(struct notification *notification, uint64_t bits)
         give_bits(waiter, take_bits(notification));
         wake(waiter);
     } else if (bound && bound->state == LIMEN_THREAD_RECEIVING && own_context(bound)) {
-        ipc_unwait(bound);
+        dequeue(bound->waits_on, bound);
+        let_go_of_reply(bound);
+        context_return(bound);
         give_bits(bound, take_bits(notification));
         wake(bound);
     }

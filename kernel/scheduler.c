@@ -8,8 +8,8 @@
 
 #define BITS 64u
 
-/* Threads to look at for one that somebody pays for, with interrupts off. */
-#define PICKS_MAX 8u
+/* Threads to park with interrupts off. */
+#define PARK_MAX 8u
 
 void scheduler_init(struct cpu *cpu)
 {
@@ -25,18 +25,14 @@ void scheduler_init(struct cpu *cpu)
     cpu->current = &cpu->idle;
 }
 
-static uint64_t earliest(uint64_t tick, const struct deadline *heap)
-{
-    return heap && heap->tick < tick ? heap->tick : tick;
-}
-
-/* The one-shot timer must not stand later than the end of the slice or of the budget, the next
- * deadline or the next refill.  It may stand earlier, where what it was set for has gone: setting
+/* The one-shot timer must not stand later than the end of the slice or of the budget, or the next
+ * deadline.  It may stand earlier, where what it was set for has gone: setting
  * it costs more than an interrupt now and then that finds nothing to do. */
 static void set_timer(struct cpu *cpu)
 {
     uint64_t tick = cpu->slice_end < cpu->budget_end ? cpu->slice_end : cpu->budget_end;
-    tick = earliest(earliest(tick, cpu->deadlines), cpu->refills);
+    if (cpu->deadlines && cpu->deadlines->tick < tick)
+        tick = cpu->deadlines->tick;
     if (tick < cpu->timer) {
         cpu->timer = tick;
         arch_timer_set(tick);
@@ -94,6 +90,12 @@ void scheduler_ready(struct thread *thread)
     enqueue(this_cpu->arch.self, thread, false);
 }
 
+static struct thread *first_ready(struct cpu *cpu)
+{
+    int top = scheduler_top();
+    return top < 0 ? NULL : thread_of_queue(cpu->queues[top].next);
+}
+
 static void dequeue(struct cpu *cpu, struct thread *thread)
 {
     list_remove(&thread->queue);
@@ -143,22 +145,30 @@ struct limen_regs *scheduler_switch(struct thread *to)
 /* Those ready for whom nobody can pay are parked when their turn comes.  After some of them the
  * processor idles for a tick, and goes on from the interrupt that this ends with: any number can
  * share an account that is used up. */
+static __attribute__((noinline)) struct thread *park_unpaid(struct cpu *cpu)
+{
+    for (unsigned parked = 0; parked < PARK_MAX; parked++) {
+        struct thread *first = first_ready(cpu);
+        if (!first || context_can_pay(first))
+            return first;
+        dequeue(cpu, first);
+        context_park(first);
+    }
+    cpu->idle.slice = 1;
+    return NULL;
+}
+
 static struct limen_regs *switch_to_first(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
+    struct thread *first = first_ready(cpu);
 
-    for (unsigned picks = 0; picks < PICKS_MAX; picks++) {
-        int top = scheduler_top();
-        if (top < 0)
-            return scheduler_switch(&cpu->idle);
-        struct thread *next = thread_of_queue(cpu->queues[top].next);
-        dequeue(cpu, next);
-        if (context_can_pay(next))
-            return scheduler_switch(next);
-        context_park(next);
-    }
-    cpu->idle.slice = 1;
-    return scheduler_switch(&cpu->idle);
+    if (first && !context_can_pay(first))
+        first = park_unpaid(cpu);
+    if (!first)
+        return scheduler_switch(&cpu->idle);
+    dequeue(cpu, first);
+    return scheduler_switch(first);
 }
 
 static bool runs_on(struct cpu *cpu, int top)
@@ -193,6 +203,8 @@ struct limen_regs *scheduler_yield(void)
 /* The current thread's payer has something left, of this period or because a new one begins. */
 static bool budget_lasts(struct cpu *cpu)
 {
+    if (cpu->budget_end == UINT64_MAX)
+        return true;
     uint64_t now = arch_ticks();
     if (now < cpu->budget_end)
         return true;
@@ -255,6 +267,12 @@ void scheduler_set_deadline(struct thread *thread, uint64_t ns)
     set_timer(cpu);
 }
 
+static void time_out(struct thread *thread)
+{
+    thread_stop(thread, LIMEN_TIMED_OUT);
+    scheduler_ready(thread);
+}
+
 /* Wakes whoever's deadline has passed or whose account is refilled, one at a time, with a window
  * after each, so that a thousand sleepers do not hold off a device.  A timer interrupt in such a
  * window leaves the work to the loop it interrupted, so interrupts nest no deeper than two. */
@@ -266,14 +284,10 @@ void kernel_timer(void)
         return;
     cpu->waking = true;
     while (cpu->deadlines && cpu->deadlines->tick <= arch_ticks()) {
-        struct thread *thread = container_of(cpu->deadlines, struct thread, deadline);
-        deadline_remove(&cpu->deadlines, &thread->deadline);
-        thread_stop(thread, LIMEN_TIMED_OUT);
-        scheduler_ready(thread);
-        arch_window();
-    }
-    while (cpu->refills && cpu->refills->tick <= arch_ticks()) {
-        context_wake(container_of(cpu->refills, struct context, refill));
+        if (cpu->deadlines->is_refill)
+            context_wake(container_of(cpu->deadlines, struct context, refill));
+        else
+            time_out(container_of(cpu->deadlines, struct thread, deadline));
         arch_window();
     }
     cpu->waking = false;

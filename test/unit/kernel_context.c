@@ -145,7 +145,7 @@ static void test_nobody_runs_without_a_context(void **state)
     world_init_waits();
     assert_ptr_equal(current(), &host_cpu->idle);
     assert_int_equal(actor.thread->state, LIMEN_THREAD_PARKED);
-    assert_null(host_cpu->refills);
+    assert_null(host_cpu->deadlines);
 }
 
 static void test_taking_ones_own_context_away(void **state)
@@ -159,6 +159,19 @@ static void test_taking_ones_own_context_away(void **state)
     assert_int_equal(actor.thread->state, LIMEN_THREAD_READY);
     EXPECT(OK, actor.slot, LIMEN_THREAD_SUSPEND);
     EXPECT(NOT_CONFIGURED, actor.slot, LIMEN_THREAD_RESUME);
+}
+
+/* Alone, it does not go on either. */
+static void test_nobody_else_is_there(void **state)
+{
+    (void)state;
+    struct actor actor = make_actor(100, false);
+    world_init_waits();
+    assert_true(runs(actor));
+    set_words(current(), 1, (const uint64_t[]){0});
+    enter(LIMEN_SYS_CALL, actor.slot, limen_tag(LIMEN_THREAD_SET_CONTEXT, 1, 0));
+    assert_ptr_equal(current(), &host_cpu->idle);
+    assert_int_equal(actor.thread->state, LIMEN_THREAD_PARKED);
 }
 
 /* -- charging -- */
@@ -296,6 +309,25 @@ static void test_threads_share_a_budget(void **state)
                 ((host.now - began) / TICKS(PERIOD) + 1) * TICKS(BUDGET));
 }
 
+static void test_a_new_budget_counts_at_once(void **state)
+{
+    (void)state;
+    unsigned context = make_budget(BUDGET);
+    struct actor actor = make_drawer(250, context);
+    unsigned wake = world_init_waits();
+    while (actor.thread->state != LIMEN_THREAD_PARKED)
+        interrupt_at(host.timer);
+    notification_signal(object_at(wake), 1);
+    interrupt_at(host.now);
+    EXPECT(OK, context, LIMEN_CONTEXT_CONFIGURE, 0, 0, unlimited);
+    interrupt_at(host.now + TICKS(PERIOD));
+    assert_int_equal(actor.thread->state, LIMEN_THREAD_PARKED);
+    EXPECT(OK, context, LIMEN_CONTEXT_CONFIGURE, BUDGET, PERIOD, unlimited);
+    assert_true(host.timer <= host.now);
+    interrupt_at(host.now);
+    assert_int_equal(actor.thread->state, LIMEN_THREAD_READY);
+}
+
 static void test_parked_in_the_kernel(void **state)
 {
     struct limen_regs in_the_kernel;
@@ -383,6 +415,7 @@ int main(void)
         WORLD_TEST(test_who_configures_a_thread_shares_his_context),
         WORLD_TEST(test_nobody_runs_without_a_context),
         WORLD_TEST(test_taking_ones_own_context_away),
+        WORLD_TEST(test_nobody_else_is_there),
         WORLD_TEST(test_time_is_charged_to_the_account),
         WORLD_TEST(test_info_of_the_account_in_use),
         WORLD_TEST(test_an_unlimited_account_sets_no_timer),
@@ -391,6 +424,7 @@ int main(void)
         WORLD_TEST(test_what_is_not_used_is_lost),
         WORLD_TEST(test_a_whole_budget_never_ends),
         WORLD_TEST(test_threads_share_a_budget),
+        WORLD_TEST(test_a_new_budget_counts_at_once),
         WORLD_TEST(test_parked_in_the_kernel),
         WORLD_TEST(test_many_on_an_account_that_is_used_up),
         WORLD_TEST(test_refills_come_in_order),

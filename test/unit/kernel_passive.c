@@ -354,7 +354,7 @@ static void test_the_account_dies_under_a_parked_guest(void **state)
     interrupt_at(host.now);
     kill_account();
     assert_int_equal(scene.server.thread->state, LIMEN_THREAD_PARKED);
-    assert_null(host_cpu->refills);
+    assert_null(host_cpu->deadlines);
     EXPECT(OK, scene.server.slot, LIMEN_THREAD_SET_CONTEXT, own);
     assert_int_equal(scene.server.thread->state, LIMEN_THREAD_READY);
 }
@@ -410,6 +410,16 @@ static void test_a_context_for_a_thread_that_serves(void **state)
     assert_int_equal(scene.server.thread->state, LIMEN_THREAD_STOPPED);
 }
 
+static void test_no_longer_passive_while_it_serves(void **state)
+{
+    (void)state;
+    unsigned own = make_budget();
+    client_calls_and_init_is_ready();
+    EXPECT(OK, scene.server.slot, LIMEN_THREAD_SET_CONTEXT, own);
+    EXPECT(OK, scene.server.slot, LIMEN_THREAD_SET_PASSIVE, 0);
+    assert_ptr_equal(payer_of(&scene.server), object_at(own));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +441,7 @@ int main(void)
         SCENE_TEST(test_a_queued_call_without_a_payer_is_turned_away),
         SCENE_TEST(test_a_guest_dies),
         SCENE_TEST(test_a_context_for_a_thread_that_serves),
+        SCENE_TEST(test_no_longer_passive_while_it_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

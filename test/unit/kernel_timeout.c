@@ -168,7 +168,7 @@ static void init_revokes(void)
     EXPECT(NOT_CONFIGURED, scene.worker.slot, LIMEN_THREAD_RESUME);
     EXPECT(OK, LIMEN_INIT_TABLE, LIMEN_TABLE_DELETE, scene.account);
     assert_null(host_cpu->dying);
-    assert_null(host_cpu->refills);
+    assert_null(host_cpu->deadlines);
     EXPECT(OK, scene.worker.slot, LIMEN_THREAD_SET_CONTEXT, LIMEN_INIT_CONTEXT);
     EXPECT(OK, scene.worker.slot, LIMEN_THREAD_RESUME);
 }
