@@ -29,7 +29,7 @@ void irq_lost(struct slot *slot)
 
 void irq_reap(struct irq *irq)
 {
-    slot_drop_step(&irq->notification_slot); /* a copy nobody derived from: one step */
+    ASSERT(slot_is_empty(&irq->notification_slot));
     arch_irq_detach(irq->line);
     this_cpu->irqs[irq->line] = NULL;
 }

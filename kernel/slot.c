@@ -265,18 +265,19 @@ static bool let_go(struct slot *slot)
     return true;
 }
 
-bool slot_drop_step(struct slot *slot)
+/* The last capability of an interrupt takes the notification's along, which goes first. */
+static struct slot *goes_first(struct slot *slot)
 {
-    if (slot_is_empty(slot))
-        return true;
-    ASSERT(slot->holder != HOLDER_GRAVE);
-    if (slot->child) {
-        /* What is lifted from untyped memory still lies in it: until the capability is gone, that
-         * it has no children does not mean that its memory is free. */
-        slot->doomed = slot->type == LIMEN_TYPE_UNTYPED;
-        lift_first_child(slot);
-        return false;
-    }
+    if (slot->type != LIMEN_TYPE_IRQ || *references(slot) > 1)
+        return NULL;
+    struct irq *irq = slot->object;
+    return slot_is_empty(&irq->notification_slot) ? NULL : &irq->notification_slot;
+}
+
+/* One step of deleting a capability that nothing is derived from; true when it is gone. */
+static bool drop_leaf(struct slot *slot)
+{
+    ASSERT(!slot->child);
     if (!let_go(slot))
         return false;
     if (slot->type == LIMEN_TYPE_FRAME && slot->space)
@@ -299,16 +300,38 @@ bool slot_drop_step(struct slot *slot)
     return true;
 }
 
-bool slot_revoke_step(struct slot *slot)
+bool slot_drop_step(struct slot *slot)
+{
+    if (slot_is_empty(slot))
+        return true;
+    ASSERT(slot->holder != HOLDER_GRAVE);
+    if (slot->child) {
+        /* What is lifted from untyped memory still lies in it: until the capability is gone, that
+         * it has no children does not mean that its memory is free. */
+        slot->doomed = slot->type == LIMEN_TYPE_UNTYPED;
+        lift_first_child(slot);
+        return false;
+    }
+    struct slot *first = goes_first(slot);
+    if (first) {
+        drop_leaf(first);
+        return false;
+    }
+    return drop_leaf(slot);
+}
+
+bool slot_revoke_step(struct slot *slot, const struct slot *last)
 {
     struct slot *child = slot->child;
     if (!child)
         return true;
-    if (child->holder == HOLDER_GRAVE)
+    if (child == last && child->next)
+        child = child->next;
+    if (child->holder == HOLDER_GRAVE) {
         slot_reap_step();
-    else
-        slot_drop_step(child);
-    return false;
+        return false;
+    }
+    return slot_drop_step(child) && child == last;
 }
 
 void slot_hold(struct slot *own, struct slot *given)

@@ -100,8 +100,8 @@ void slot_move(struct slot *to, struct slot *from);
 /* Takes one capability away. */
 bool slot_drop_step(struct slot *slot);
 
-/* Takes away what is derived from it. */
-bool slot_revoke_step(struct slot *slot);
+/* Takes away what is derived from it; `last`, if that is among it, when nothing else is left. */
+bool slot_revoke_step(struct slot *slot, const struct slot *last);
 
 /* Puts a copy of a capability, or with NULL nothing, into a slot inside an object, in place of what
  * it holds.  Such copies have nothing derived from them, so one step empties the slot; what it held

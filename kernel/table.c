@@ -103,10 +103,13 @@ static enum limen_error inspect(struct invocation *call)
 
 /* Deletes or revokes in steps.  Between two steps everything may change, the invoked capability
  * included, so each begins by finding the slot again; work already done stays done.  Once the
- * capability is gone its slot may be filled again at any time, and only the dead are left to do. */
-static enum limen_error take_back(struct invocation *call, bool (*step)(struct slot *))
+ * capability is gone its slot may be filled again at any time, and only the dead are left to do.
+ * A revocation that reaches the invoked capability itself keeps it to the last, so that none ends
+ * half-way by its own doing. */
+static enum limen_error take_back(struct invocation *call)
 {
     uint64_t index = call->word[0];
+    bool revoke = call->label == LIMEN_TABLE_REVOKE;
     bool taken = false;
 
     for (;;) {
@@ -122,7 +125,7 @@ static enum limen_error take_back(struct invocation *call, bool (*step)(struct s
             slot = table_entry(table, index);
             if (!slot)
                 return LIMEN_OUT_OF_RANGE;
-            taken = step(slot);
+            taken = revoke ? slot_revoke_step(slot, table) : slot_drop_step(slot);
         }
         if (call->self->state != LIMEN_THREAD_READY)
             return LIMEN_OK;
@@ -144,9 +147,8 @@ enum limen_error table_invoke(struct invocation *call)
     case LIMEN_TABLE_MOVE:
         return move(call);
     case LIMEN_TABLE_DELETE:
-        return take_back(call, slot_drop_step);
     case LIMEN_TABLE_REVOKE:
-        return take_back(call, slot_revoke_step);
+        return take_back(call);
     case LIMEN_TABLE_INSPECT:
         return inspect(call);
     case LIMEN_TABLE_INFO:

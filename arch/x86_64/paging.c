@@ -4,7 +4,7 @@
  *
  * The upper half of the loader's level-4 table is copied into every address space and its entries
  * never change after boot, so a kernel address means the same in all of them.  Kernel pages are
- * global and stay in the TLB when CR3 changes.
+ * global, the loader's as well, and stay in the TLB when CR3 changes.
  */
 #include "internal.h"
 
@@ -58,20 +58,20 @@ volatile void *device_map(uint64_t physical, size_t size)
 uint64_t kernel_rights(uint64_t address, uint64_t *size)
 {
     uint64_t *table = this_machine()->top;
-    uint64_t allowed = PTE_PRESENT | PTE_WRITE | PTE_USER, forbidden = 0;
+    uint64_t all = PTE_PRESENT | PTE_WRITE, any = 0;
     *size = PAGE_SIZE;
     for (unsigned level = LEVELS; level > 0; level--) {
         uint64_t entry = *entry_of(table, address, level);
         *size = 1ull << (LIMEN_PAGE_ORDER + LEVEL_BITS * (level - 1));
         if (!(entry & PTE_PRESENT))
             return 0;
-        allowed &= entry;
-        forbidden |= entry & PTE_NX;
+        all &= entry;
+        any |= entry & (PTE_USER | PTE_NX);
         if (level > 1 && entry & PTE_LARGE)
             break;
         table = table_of(entry);
     }
-    return allowed | forbidden;
+    return all | any;
 }
 
 bool kernel_mapped(uint64_t address, size_t size)
@@ -83,25 +83,12 @@ bool kernel_mapped(uint64_t address, size_t size)
     return true;
 }
 
-static void make_global(uint64_t *table, unsigned level)
-{
-    for (unsigned i = level == LEVELS ? ENTRIES / 2 : 0; i < ENTRIES; i++) {
-        if (!(table[i] & PTE_PRESENT))
-            continue;
-        if (level == 1 || (table[i] & PTE_LARGE))
-            table[i] |= PTE_GLOBAL;
-        else
-            make_global(table_of(table[i]), level - 1);
-    }
-}
-
 void paging_init(struct machine *machine)
 {
     machine->top = phys_to_virt(read_cr3() & PTE_ADDRESS);
     machine->top[machine->boot->trampoline_pml4] = 0;
     this_arch_cpu->cr3 = virt_to_phys(machine->top);
     write_cr3(this_arch_cpu->cr3);
-    make_global(machine->top, LEVELS);
 }
 
 void arch_space_create(struct arch_space *space, void *top)

@@ -5,8 +5,7 @@
  * A processor's area at LIMEN_CPUS_BASE is a row of slots, each with a stack at its upper end and
  * nothing mapped below it.  A stack with instances has one slot for each, so that an exception that
  * strikes in its own handler does not lose the outer one's frame, and an empty slot below the last:
- * one nesting too many pushes into that hole and is a double fault that says so
- * (docs/hazards/ist.md).
+ * one nesting too many pushes into that hole, and the panic says so (docs/hazards/ist.md).
  *
  * Thread stacks have a window of their own.  The thread object in the n-th 32 KiB of physical
  * memory owns the n-th 2 MiB of addresses there, by a page table that is part of the object: the
@@ -142,6 +141,9 @@ void arch_idle_create(struct arch_thread *arch)
 static bool find_cpu_stack(uint64_t address, struct stack *stack)
 {
     uint64_t slot = (address - LIMEN_CPUS_BASE) / SLOT;
+    /* The interrupt stack fills its slot; what guards it is the slot below. */
+    unsigned below = slot + 1 == cpu_stacks[INTERRUPT].slot;
+    slot += below;
     for (unsigned i = 0; i < CPU_STACKS; i++) {
         /* A hole counts as the guard of an instance that is not there. */
         unsigned slots = cpu_stacks[i].instances + (cpu_stacks[i].instances > 1);
@@ -150,18 +152,13 @@ static bool find_cpu_stack(uint64_t address, struct stack *stack)
         bool hole = slot + cpu_stacks[i].instances == cpu_stacks[i].slot;
         uint64_t top = slot_top((unsigned)slot);
         *stack = (struct stack){.name = cpu_stacks[i].name,
-                                .guard = top - SLOT,
+                                .guard = top - (1 + below) * SLOT,
                                 .base = hole ? top : top - cpu_stacks[i].size,
                                 .top = top,
                                 .ist = cpu_stacks[i].ist != 0 && !hole};
         return true;
     }
-    /* The interrupt stack fills its slot; what guards it is the slot below. */
-    if (slot + 1 != cpu_stacks[INTERRUPT].slot)
-        return false;
-    find_cpu_stack(address + SLOT, stack);
-    stack->guard -= SLOT;
-    return true;
+    return false;
 }
 
 bool stack_find(uint64_t address, struct stack *stack)

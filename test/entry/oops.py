@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ovmf"))
 
-from inject import VECTOR_NMI, Injector  # noqa: E402  (the path above is for the sake of these)
+from injector import VECTOR_NMI, Injector  # noqa: E402  (the path above is for the sake of these)
 from kernel import Image  # noqa: E402
 from machine import BUILD, ROOT, Machine, MachineError, Settings  # noqa: E402
 from parked import parked  # noqa: E402
@@ -91,6 +91,13 @@ def null_pointer(injector):
     injector.remote.write(registers.rsp - 8, own.to_bytes(8, "little"))
     injector.remote.write(registers.rsp, injector.image["kernel_main"].to_bytes(8, "little"))
     injector.remote.set(rsp=registers.rsp - 8, rdi=8)
+
+
+def null_pointer_with_users_gs(injector):
+    """As if SWAPGS had been left out."""
+    null_pointer(injector)
+    values = injector.remote.registers().values
+    injector.remote.set(gs_base=values["k_gs_base"], k_gs_base=values["gs_base"])
 
 
 def debug_in_debug(injector):
@@ -201,6 +208,9 @@ SCENARIOS = {
                      [r"Limen panic: page fault in the kernel: \w+ at [0-9a-f]+, error", *REGISTERS,
                       r"    kernel_syscall\+", CHAIN[0], r"    syscall_on_kernel_stack\+",
                       r"    \? kernel_main\+0x0/"]),
+    "null pointer, GS of ring 3": (null_pointer_with_users_gs, "null_system_call", "panic",
+                                   [r"Limen panic: page fault in the kernel: \w+ at [0-9a-f]+, error",
+                                    *REGISTERS, r"    kernel_syscall\+"]),
     "#DB in #DB": (debug_in_debug, "null_system_call", "panic",
                    [*nested("debug"), r"    arch_paranoid\+", r"  on the debug stack, ",
                     r"    arch_paranoid\+", r"  on the debug stack, ", r"    kernel_syscall", *CHAIN]),
@@ -228,9 +238,10 @@ def in_order(patterns, text):
     return None
 
 
-def run(name, image):
+def run(name, image, image_file=BUILD / "test/entry.img"):
+    """What went wrong, or nothing."""
     scenario, test, ends, patterns = SCENARIOS[name]
-    settings = parked(Settings(image=BUILD / "test/entry.img", kernel=image.path,
+    settings = parked(Settings(image=image_file, kernel=image.path,
                                cmdline=f"injected suite=entry only={test}"))
     with Machine(settings) as machine:
         injector = Injector(machine, image)

@@ -150,14 +150,13 @@ class StackAnalysis:
 class CallGraph:
     """The deepest stack from each function on.
 
-    A call in `ends` is the last that happens.  `repeats` says how often a function that calls
-    itself, if only through others, can be in a chain of calls.
+    A call in `ends` is the last that happens.  `circles` gets the chains of calls that come back to
+    where they began.
     """
 
-    def __init__(self, functions, ends, repeats):
+    def __init__(self, functions, ends):
         self.functions = functions
         self.ends = ends
-        self.repeats = repeats
         self.depths = {}
         self.circles = []
 
@@ -165,9 +164,8 @@ class CallGraph:
         """(bytes, the chain of calls that needs them), return address included."""
         if name in self.depths:
             return self.depths[name]
-        if above.count(name) >= self.repeats.get(name, 1):
-            if name not in self.repeats:
-                self.circles.append(above[above.index(name):] + (name,))
+        if name in above:
+            self.circles.append(above[above.index(name):] + (name,))
             return 0, ()
         function = self.functions.get(name)
         if function is None:
@@ -179,6 +177,5 @@ class CallGraph:
             below, further = self.depth(callee, above + (name,))
             if used + below > deepest:
                 deepest, chain = used + below, (name, *further)
-        if not any(other in self.repeats for other in (name, *above)):
-            self.depths[name] = deepest, chain
+        self.depths[name] = deepest, chain
         return deepest, chain

@@ -96,6 +96,40 @@ static void test_memory_that_holds_its_own_capability(void **state)
     assert_true(all_memory_is_back());
 }
 
+/* The capability that names the target's table is derived from the target itself. */
+static void test_revocation_that_takes_its_own_name(void **state)
+{
+    (void)state;
+    unsigned master = make(LIMEN_TYPE_TABLE, ORDER);
+    struct slot *table = object_at(master);
+    unsigned before = copy_of(master, LIMEN_RIGHTS_ALL);
+    unsigned name = copy_of(master, LIMEN_RIGHTS_ALL);
+    unsigned after = copy_of(master, LIMEN_RIGHTS_ALL);
+    EXPECT(OK, INIT, LIMEN_TABLE_COPY, fresh(), 0, name, LIMEN_RIGHTS_ALL);
+    move_into(name, 3, master);
+    EXPECT(OK, name, LIMEN_TABLE_REVOKE, 3);
+    assert_true(is_empty(before) && is_empty(name) && is_empty(after));
+    assert_true(is_empty(world.next_slot - 1));
+    assert_int_equal(table[3].type, LIMEN_TYPE_TABLE);
+    assert_null(table[3].child);
+    assert_int_equal(table->header.references, 1);
+}
+
+static void test_revocation_that_takes_its_own_table(void **state)
+{
+    (void)state;
+    unsigned small = make(LIMEN_TYPE_UNTYPED, 16);
+    make_from(small, LIMEN_TYPE_ENDPOINT, 0);
+    unsigned table = make_from(small, LIMEN_TYPE_TABLE, ORDER);
+    unsigned after = make_from(small, LIMEN_TYPE_ENDPOINT, 0);
+    move_into(table, 2, small);
+    EXPECT(OK, table, LIMEN_TABLE_REVOKE, 2);
+    assert_true(is_empty(table) && is_empty(after) && is_empty(after - 2));
+    assert_null(host_cpu->dying);
+    EXPECT(OK, INIT, LIMEN_TABLE_REVOKE, world.untyped);
+    assert_true(all_memory_is_back());
+}
+
 static void test_everything_goes_with_the_memory(void **state)
 {
     (void)state;
@@ -340,6 +374,8 @@ int main(void)
         WORLD_TEST(test_tables_in_tables),
         WORLD_TEST(test_circle_goes_with_its_memory),
         WORLD_TEST(test_memory_that_holds_its_own_capability),
+        WORLD_TEST(test_revocation_that_takes_its_own_name),
+        WORLD_TEST(test_revocation_that_takes_its_own_table),
         WORLD_TEST(test_everything_goes_with_the_memory),
         WORLD_TEST(test_thread_that_deletes_itself),
         WORLD_TEST(test_thread_that_revokes_its_own_memory),
