@@ -319,10 +319,56 @@ static enum limen_error info(struct invocation *call, const struct thread *threa
     return LIMEN_OK;
 }
 
+/* The type of the object that a thread in this state waits for. */
+static enum limen_type awaited(uint8_t state)
+{
+    switch ((enum limen_thread_state)state) {
+    case LIMEN_THREAD_SENDING:
+    case LIMEN_THREAD_RECEIVING:
+        return LIMEN_TYPE_ENDPOINT;
+    case LIMEN_THREAD_WAITING:
+        return LIMEN_TYPE_NOTIFICATION;
+    case LIMEN_THREAD_WAITING_REPLY:
+        return LIMEN_TYPE_REPLY;
+    default:
+        return LIMEN_TYPE_NONE;
+    }
+}
+
+/* The frame of a thread that waits in a system call is still what it called with. */
+static enum limen_error wait_info(struct invocation *call, const struct thread *thread)
+{
+    const struct limen_regs *regs = thread->arch.regs;
+    enum limen_type type = awaited(thread->state);
+    bool waits = type != LIMEN_TYPE_NONE;
+    bool in_call = waits && !thread->faulted;
+    bool has_deadline = deadline_is_set(&thread->deadline);
+    bool sends =
+        in_call && thread->state != LIMEN_THREAD_RECEIVING && thread->state != LIMEN_THREAD_WAITING;
+
+    call->word[0] = thread->state;
+    call->word[1] = in_call ? (uint32_t)regs->rdi : 0;
+    call->word[2] = type;
+    call->word[3] = (has_deadline ? LIMEN_WAIT_DEADLINE : 0) |
+                    (waits && thread->faulted ? LIMEN_WAIT_FAULTED : 0);
+    call->word[4] = has_deadline ? regs->rbx : 0;
+    call->word[5] = sends ? regs->rsi : 0;
+    call->word[6] = thread->fault.detail[1];
+    call->word[7] = thread->fault.detail[2];
+    call->results = 8;
+    return LIMEN_OK;
+}
+
+static bool only_reads(uint32_t label)
+{
+    return label == LIMEN_THREAD_GET_REGS || label == LIMEN_THREAD_INFO ||
+           label == LIMEN_THREAD_WAIT_INFO;
+}
+
 enum limen_error thread_invoke(struct invocation *call)
 {
     struct thread *thread = call->slot->object;
-    bool reads = call->label == LIMEN_THREAD_GET_REGS || call->label == LIMEN_THREAD_INFO;
+    bool reads = only_reads(call->label);
 
     if (!(call->slot->rights & (reads ? LIMEN_RIGHT_READ : LIMEN_RIGHT_WRITE)))
         return LIMEN_NO_RIGHT;
@@ -362,6 +408,8 @@ enum limen_error thread_invoke(struct invocation *call)
         return LIMEN_OK;
     case LIMEN_THREAD_INFO:
         return info(call, thread);
+    case LIMEN_THREAD_WAIT_INFO:
+        return wait_info(call, thread);
     case LIMEN_THREAD_SET_CONTEXT:
         return set_context(call, thread);
     case LIMEN_THREAD_SET_PASSIVE:

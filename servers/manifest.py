@@ -66,7 +66,7 @@ class Server:
     """One table of the manifest, checked as far as it stands alone."""
 
     KEYS = {"binary", "priority", "memory", "ports", "interrupts", "provides", "services", "kernel",
-            "arguments", "restart"}
+            "arguments", "restart", "state"}
 
     def __init__(self, manifest, name, table):
         self.manifest = manifest
@@ -86,7 +86,12 @@ class Server:
         if not 0 <= self.priority <= C["LIMEN_MANIFEST_PRIORITY_MAX"]:
             raise self.error("priority", f"priority {self.priority} is not within 0 to "
                              f"{C['LIMEN_MANIFEST_PRIORITY_MAX']}")
-        self.memory_order = self.read_memory()
+        self.memory_order = self.read_size("memory", C["LIMEN_MANIFEST_MEMORY_MIN"],
+                                           C["LIMEN_MANIFEST_MEMORY_MAX"])
+        self.state_order = 0
+        if "state" in table:
+            self.state_order = self.read_size("state", C["LIMEN_MANIFEST_STATE_MIN"],
+                                              C["LIMEN_MANIFEST_STATE_MAX"])
         self.restart = self.value("restart", str, "never")
         if self.restart not in RESTART:
             raise self.error("restart", f'restart = "{self.restart}" is none of '
@@ -132,15 +137,14 @@ class Server:
             raise self.error(key, f"{key} names something twice")
         return values
 
-    def read_memory(self):
-        """The order of the key memory."""
-        text = self.value("memory", str)
+    def read_size(self, key, least, most):
+        """The order of a size that is a power of two, from 2^least to 2^most bytes."""
+        text = self.value(key, str)
         match = SIZE.match(text)
         size = int(match[1]) << {"K": 10, "M": 20}[match[2]] if match else 0
         order = size.bit_length() - 1
-        least, most = C["LIMEN_MANIFEST_MEMORY_MIN"], C["LIMEN_MANIFEST_MEMORY_MAX"]
         if size == 0 or size != 1 << order or not least <= order <= most:
-            raise self.error("memory", f'memory = "{text}" is not a power of two from '
+            raise self.error(key, f'{key} = "{text}" is not a power of two from '
                              f'"{(1 << least) >> 10}K" to "{(1 << most) >> 20}M"')
         return order
 
@@ -194,11 +198,11 @@ class Server:
         """As struct limen_manifest_server."""
         grants = b"".join(grant.pack() for grant in self.grants)
         packed = struct.pack(
-            f"<{C['LIMEN_NAME_MAX']}s{C['LIMEN_MANIFEST_BINARY_MAX']}sBBBBI"
+            f"<{C['LIMEN_NAME_MAX']}s{C['LIMEN_MANIFEST_BINARY_MAX']}sBBBBHBB"
             f"{C['LIMEN_ARGUMENTS_MAX']}s{C['LIMEN_GRANTS_MAX'] * C['LIMEN_MANIFEST_GRANT_SIZE']}s",
             self.name.encode(), self.binary.encode(), self.priority, C[RESTART[self.restart]],
-            self.memory_order, len(self.grants), self.arguments.count(b"\0"), self.arguments,
-            grants)
+            self.memory_order, len(self.grants), self.arguments.count(b"\0"), self.state_order, 0,
+            self.arguments, grants)
         assert len(packed) == C["LIMEN_MANIFEST_SERVER_SIZE"]
         return packed
 

@@ -95,7 +95,8 @@ enum limen_table_op {
     LIMEN_TABLE_DELETE = 4,
     /* word 0 index.  Deletes everything derived from it, and leaves it. */
     LIMEN_TABLE_REVOKE = 5,
-    /* word 0 index -> word 0 type (NONE: empty), 1 rights, 2 badge, 3 order */
+    /* word 0 index -> word 0 type (NONE: empty), 1 rights, 2 badge, or of ports the first (bits
+     * 15:0) and the last (31:16), or of an interrupt its line, 3 order */
     LIMEN_TABLE_INSPECT = 6,
     /* -> word 0 number of slots */
     LIMEN_TABLE_INFO = 7,
@@ -141,6 +142,11 @@ enum limen_thread_op {
      * fault's word 3; it is an instruction breakpoint's before the instruction, which runs once the
      * handler has set RF in the frame. */
     LIMEN_THREAD_SET_DEBUG = 13,
+    /* -> word 0 state, 1 index (in the thread's own table) of the capability that the system call
+     * it waits in named, 2 type of the object it waits for, 3 flags (LIMEN_WAIT_*), 4 deadline, 5
+     * tag of the message it sends, 6..7 words 1 and 2 of the last fault.  What does not apply is 0:
+     * words 1 to 5 for a thread that waits for nothing, words 1, 4 and 5 for one that faulted. */
+    LIMEN_THREAD_WAIT_INFO = 14,
     /* word 0 slot of a scheduling context with WRITE, on which the thread draws from now on (0:
      * none, and it can run only while it is passive and serves somebody) */
     LIMEN_THREAD_SET_CONTEXT = 15,
@@ -149,6 +155,9 @@ enum limen_thread_op {
      * 0: it draws on its own context alone. */
     LIMEN_THREAD_SET_PASSIVE = 16,
 };
+
+#define LIMEN_WAIT_DEADLINE 0x1u /* until the deadline in word 4 */
+#define LIMEN_WAIT_FAULTED  0x2u /* for the handler of its fault */
 
 enum limen_thread_state {
     LIMEN_THREAD_STOPPED = 0,

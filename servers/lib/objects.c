@@ -148,6 +148,23 @@ enum limen_error limen_thread_info(uint32_t thread, struct limen_thread_info *in
     return error;
 }
 
+enum limen_error limen_thread_wait_info(uint32_t thread, struct limen_wait_info *info)
+{
+    uint64_t words[8] = {0};
+    enum limen_error error = limen_call8(thread, LIMEN_THREAD_WAIT_INFO, words);
+
+    *info = (struct limen_wait_info){
+        .state = (enum limen_thread_state)words[0],
+        .slot = (uint32_t)words[1],
+        .type = (enum limen_type)words[2],
+        .flags = (unsigned)words[3],
+        .deadline = words[4],
+        .tag = words[5],
+        .fault_detail = {words[6], words[7]},
+    };
+    return error;
+}
+
 enum limen_error limen_thread_set_context(uint32_t thread, uint32_t context)
 {
     return limen_call4(thread, LIMEN_THREAD_SET_CONTEXT, (uint64_t[4]){context});

@@ -63,6 +63,9 @@ class Compiling(unittest.TestCase):
         self.assertEqual([(g.name, g.first, g.last) for g in console.grants],
                          [("uart", 0x3F8, 0x3FF), ("uart", 4, 0), ("console", 0, 0),
                           ("log", C["LIMEN_KERNEL_GRANT_LOG"], 0)])
+        self.assertEqual((console.state_order, shell.state_order), (0, 0))
+        kept = self.read(GOOD.replace('memory = "1M"\n', 'memory = "1M"\nstate = "16K"\n'))
+        self.assertEqual(kept.servers[1].state_order, 14)
         packed = manifest.pack()
         self.assertEqual(len(packed), C["LIMEN_MANIFEST_HEADER_SIZE"]
                          + 2 * C["LIMEN_MANIFEST_SERVER_SIZE"])
@@ -89,6 +92,8 @@ class Compiling(unittest.TestCase):
         self.changed(14, "power of two", '"1M"', '"32K"')
         self.changed(14, "power of two", '"1M"', '"512M"')
         self.changed(14, "power of two", '"1M"', '"1G"')
+        for size in ('"2K"', '"2M"', '"12K"'):
+            self.changed(15, "state = ", 'memory = "1M"\n', f'memory = "1M"\nstate = {size}\n')
         self.changed(9, "none of never, on-fault, always", '"always"', '"sometimes"')
         self.changed(8, "known are log, counters", '["log"]', '["everything"]')
         self.changed(5, "first-last", "0x3f8-0x3ff", "0x3ff-0x3f8")

@@ -50,6 +50,19 @@ struct limen_thread_info {
     uint64_t nanoseconds;
 };
 
+/* What a thread waits for (LIMEN_THREAD_WAIT_INFO). */
+struct limen_wait_info {
+    enum limen_thread_state state;
+    uint32_t slot;        /* of the thread's own table */
+    enum limen_type type; /* of the object it waits for */
+    unsigned flags;       /* LIMEN_WAIT_* */
+    uint64_t deadline;    /* nanoseconds */
+    uint64_t tag;         /* of the message it sends */
+    uint64_t fault_detail[2];
+};
+
+enum limen_error limen_thread_wait_info(uint32_t thread, struct limen_wait_info *info);
+
 enum limen_error limen_thread_configure(uint32_t thread, uint32_t space, uint32_t table,
                                         uint32_t fault_endpoint);
 enum limen_error limen_thread_set_priority(uint32_t thread, unsigned priority);
