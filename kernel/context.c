@@ -31,13 +31,17 @@ static bool is_unlimited(const struct context *context)
 /* -- the clock -- */
 
 /* Begins a new period if the last is over.  Periods are counted from their first use, so whoever
- * slept long gets one budget, not all those it missed. */
+ * slept long gets one budget, not all those it missed.  An overrun is paid for, but no more than a
+ * budget: it is longer only when the whole machine stood still, a virtual one on a host asleep. */
 static void refill(struct context *context, uint64_t now)
 {
+    int64_t budget = (int64_t)context->budget;
+
     if (now < context->refill_at)
         return;
-    int64_t debt = context->left < 0 ? context->left : 0;
-    context->left = (int64_t)context->budget + debt;
+    if (context->left < -budget)
+        context->left = -budget;
+    context->left = context->left < 0 ? budget + context->left : budget;
     context->refill_at = now + context->period;
 }
 

@@ -121,14 +121,21 @@ static void make_loops(void *unused)
     }
 }
 
+/* The account is closed once all of them are where they should be, however long that takes. */
+static void close_account(void)
+{
+    expect_ok(limen_context_configure(account, 0, 0, UNLIMITED));
+    sleep_for(PERIOD);
+}
+
 TEST(budget, threads_inherit_the_context)
 {
-    account = make(LIMEN_TYPE_CONTEXT, 0);
-    expect_ok(limen_context_configure(account, PERIOD, LIMEN_CONTEXT_PERIOD_MAX, UNLIMITED));
+    account = make_account(PERIOD);
     stop = false;
     for (unsigned i = 0; i < 2; i++)
-        made[i] = new_worker(HIGHER);
-    join(spawn_on(account, HIGHER + 1, make_loops, NULL));
+        made[i] = new_worker(LOWER);
+    join(spawn_on(account, HIGHER, make_loops, NULL));
+    close_account();
     for (unsigned i = 0; i < 2; i++)
         expect_equal(state_of(made[i]->thread), LIMEN_THREAD_PARKED);
     expect_equal(info_of(account).parked, 2);
@@ -217,12 +224,12 @@ static void expect_the_client_pays(void)
     make_servers();
     struct worker *client = new_worker(HIGHER);
     expect_ok(limen_thread_set_context(client->thread, account));
-    uint64_t unlimited = info_of(UNLIMITED).consumed;
     uint64_t began = now();
+    uint64_t unlimited = info_of(UNLIMITED).consumed;
     start(client, call_a_few_times, NULL);
     join(client);
-    uint64_t took = now() - began;
     uint64_t others = info_of(UNLIMITED).consumed - unlimited;
+    uint64_t took = now() - began;
     /* All but what this thread itself used. */
     expect(info_of(account).consumed >= 2 * LAPS * WORK_NS);
     expect(others <= took - 2 * LAPS * WORK_NS);
@@ -269,11 +276,15 @@ TEST(budget, the_clients_budget_ends_in_the_server)
 /* The account dies under the servers it was lent to. */
 TEST(budget, the_lender_dies)
 {
-    account = make(LIMEN_TYPE_CONTEXT, 0);
-    expect_ok(limen_context_configure(account, WORK_NS / 2, LIMEN_CONTEXT_PERIOD_MAX, UNLIMITED));
+    account = make_account(PERIOD);
     make_servers();
+    for (unsigned i = 0; i < 2; i++)
+        expect_ok(limen_thread_set_priority(servers[i]->thread, LOWER));
     endless = true;
-    struct worker *client = spawn_on(account, HIGHER, call_a_few_times, NULL);
+    struct worker *client = spawn_on(account, LOWER, call_a_few_times, NULL);
+    while (progress[0] == 0)
+        sleep_for(PERIOD);
+    close_account();
     expect_equal(state_of(client->thread), LIMEN_THREAD_WAITING_REPLY);
     expect_equal(state_of(servers[0]->thread), LIMEN_THREAD_PARKED);
     expect_ok(limen_revoke(OWN_TABLE, account));
@@ -284,8 +295,9 @@ TEST(budget, the_lender_dies)
     /* With a context of its own it goes on, and the second on the time of the first. */
     endless = false;
     expect_ok(limen_thread_set_context(servers[0]->thread, UNLIMITED));
+    while (state_of(servers[0]->thread) != LIMEN_THREAD_RECEIVING)
+        sleep_for(PERIOD);
     expect_equal(progress[1], 1);
-    expect_equal(state_of(servers[0]->thread), LIMEN_THREAD_RECEIVING);
 }
 
 /* -- timeouts -- */

@@ -250,12 +250,26 @@ static void test_overrun_is_paid_for(void **state)
     make_actor(10, false);
     world_init_waits();
     uint64_t began = host.now;
-    for (unsigned i = 0; i < 200; i++)
-        interrupt_at(host.timer + (runs(looper) ? TICKS(BUDGET) * 3 / 2 : 0));
+    for (unsigned i = 0; i < 400; i++)
+        interrupt_at(host.timer + (runs(looper) ? TICKS(BUDGET) * 2 / 3 : 0));
     uint64_t periods = (host.now - began) / TICKS(PERIOD);
     uint64_t share = context_at(context)->consumed * 100 / (periods * TICKS(PERIOD));
     assert_true(periods > 100);
     assert_in_range(share, 18, 21);
+}
+
+/* The machine stood still for long: no thread is punished for that. */
+static void test_at_most_a_budget_is_paid_for(void **state)
+{
+    (void)state;
+    unsigned context = make_budget(BUDGET);
+    struct actor looper = make_drawer(250, context);
+    world_init_waits();
+    interrupt_at(host.now + 1000 * TICKS(PERIOD));
+    uint64_t began = host.now;
+    while (!runs(looper))
+        interrupt_at(host.timer);
+    assert_true(host.now - began <= TICKS(PERIOD) + 1);
 }
 
 static void test_what_is_not_used_is_lost(void **state)
@@ -421,6 +435,7 @@ int main(void)
         WORLD_TEST(test_an_unlimited_account_sets_no_timer),
         WORLD_TEST(test_used_up),
         WORLD_TEST(test_overrun_is_paid_for),
+        WORLD_TEST(test_at_most_a_budget_is_paid_for),
         WORLD_TEST(test_what_is_not_used_is_lost),
         WORLD_TEST(test_a_whole_budget_never_ends),
         WORLD_TEST(test_threads_share_a_budget),
