@@ -195,7 +195,7 @@ static void bury(struct slot *slot, struct slot *grave)
     uint32_t slots = grave->header.slots;
 
     if (slot->type == LIMEN_TYPE_THREAD)
-        thread_stop(slot->object, LIMEN_CANCELLED);
+        thread_end(slot->object, "thread");
     grave->holder = HOLDER_GRAVE;
     slot_move(grave, slot);
     grave->header.slots = slots;

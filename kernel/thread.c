@@ -55,6 +55,14 @@ void thread_stop(struct thread *thread, enum limen_error error)
     thread->state = LIMEN_THREAD_STOPPED;
 }
 
+void thread_end(struct thread *thread, const char *lost)
+{
+    if (thread->essential)
+        arch_panic(thread->arch.regs, "%.16s lost its %s, and nothing can run without it",
+                   (const char *)thread->name, lost);
+    thread_stop(thread, LIMEN_CANCELLED);
+}
+
 /* -- what the thread holds -- */
 
 static struct thread *holder_thread(struct slot *slot)
@@ -81,11 +89,11 @@ void thread_lost(struct slot *slot)
 
     switch ((enum holder)slot->holder) {
     case HOLDER_THREAD_SPACE:
-        thread_stop(thread, LIMEN_CANCELLED);
+        thread_end(thread, "address space");
         arch_space_set(&thread->arch, NULL);
         break;
     case HOLDER_THREAD_TABLE:
-        thread_stop(thread, LIMEN_CANCELLED);
+        thread_end(thread, "capability table");
         thread->table = NULL;
         thread->slots = 1;
         break;

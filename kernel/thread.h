@@ -75,6 +75,9 @@ void thread_note_fault(struct thread *thread, uint32_t label, const uint64_t det
  * handler.  It is in no queue afterwards, and STOPPED. */
 void thread_stop(struct thread *thread, enum limen_error error);
 
+/* The thread has lost for good what it cannot run without.  init's end is the machine's. */
+void thread_end(struct thread *thread, const char *lost);
+
 /* One step of taking a dead thread apart; true when nothing is left. */
 bool thread_reap(struct thread *thread);
 

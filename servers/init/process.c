@@ -28,7 +28,7 @@ static enum limen_error on_get(struct limen_request *request, uint64_t position,
     snprintf(reason, PROCESS_GET_REASON_MAX + 1, "%s", server->reason);
     if (!server->alive)
         return LIMEN_OK;
-    *granted = 1ull << server->order;
+    *granted = server_memory(server);
     if (limen_thread_info(server->thread, &thread) == LIMEN_OK) {
         *state = thread.state;
         *priority = thread.priority;
@@ -64,8 +64,7 @@ static enum limen_error on_memory(struct limen_request *request, uint64_t *machi
     *free = limen_memory_free();
     *granted = 0;
     for (unsigned i = 0; i < server_count; i++)
-        if (servers[i].alive)
-            *granted += 1ull << servers[i].order;
+        *granted += server_memory(&servers[i]);
     return LIMEN_OK;
 }
 

@@ -143,6 +143,15 @@ void server_end(struct server *server, enum server_end end, const char *reason)
     }
 }
 
+uint64_t server_memory(const struct server *server)
+{
+    uint64_t memory = server->alive ? 1ull << server->order : 0;
+
+    if (server->state_untyped != 0)
+        memory += 1ull << server->manifest->state_order;
+    return memory;
+}
+
 uint64_t servers_next_start(void)
 {
     uint64_t next = LIMEN_FOREVER;

@@ -82,6 +82,10 @@ bool server_start(struct server *server);
  * wants one.  A server that waits for its start already can end too: by a kill. */
 void server_end(struct server *server, enum server_end end, const char *reason);
 
+/* Memory that the server has of init: what it lives on, and its state; 0 once it is dead for good.
+ */
+uint64_t server_memory(const struct server *server);
+
 /* When the next planned start is due, in nanoseconds, or LIMEN_FOREVER; and making those that are.
  */
 uint64_t servers_next_start(void);

@@ -22,10 +22,10 @@ static const char *type_name(uint64_t type)
 
 static void write_rights(uint64_t rights, char text[5])
 {
-    static const char letters[] = "rwxg";
+    static const char letters[] = "rwxg-";
 
     for (unsigned i = 0; i < 4; i++)
-        text[i] = rights >> i & 1 ? letters[i] : '-';
+        text[i] = letters[rights >> i & 1 ? i : 4];
     text[4] = '\0';
 }
 

@@ -113,6 +113,29 @@ static void test_resume_and_suspend(void **state)
     assert_int_equal(state_of(scene.thread), LIMEN_THREAD_STOPPED);
 }
 
+static void test_init_must_not_be_lost(void **state)
+{
+    const struct {
+        uint32_t operation;
+        unsigned slot;
+        const char *lost;
+    } losses[] = {
+        {LIMEN_TABLE_DELETE, LIMEN_INIT_THREAD, "lost its thread"},
+        {LIMEN_TABLE_REVOKE, LIMEN_INIT_SPACE, "lost its address space"},
+        {LIMEN_TABLE_REVOKE, LIMEN_INIT_TABLE, "lost its capability table"},
+    };
+
+    for (unsigned i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+        scene_setup(state);
+        host.panic_expected = true;
+        if (!setjmp(host.panic_jump)) {
+            (void)OP(INIT, losses[i].operation, losses[i].slot);
+            fail_msg("init was lost and the machine went on");
+        }
+        assert_non_null(strstr(host.panic_text, losses[i].lost));
+    }
+}
+
 static void test_suspending_oneself(void **state)
 {
     (void)state;
@@ -303,6 +326,7 @@ int main(void)
         SCENE_TEST(test_configure),
         SCENE_TEST(test_thread_keeps_what_it_holds_alive),
         SCENE_TEST(test_resume_and_suspend),
+        SCENE_TEST(test_init_must_not_be_lost),
         SCENE_TEST(test_suspending_oneself),
         SCENE_TEST(test_priority),
         SCENE_TEST(test_set_regs),

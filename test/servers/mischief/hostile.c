@@ -43,18 +43,35 @@ static void ask_on(void)
         }
 }
 
+/* Of what a server gave to it. */
+static void look_at(uint32_t kept)
+{
+    struct limen_capability capability;
+
+    limen_must("looking", limen_inspect(LIMEN_SLOT_TABLE, kept, &capability));
+    printf("victim: what it keeps: type %u, rights %#x\n", capability.type, capability.rights);
+}
+
 void victim(void)
 {
     char way[8];
+    uint32_t kept = 0;
 
     if (!limen_boot_option("victim", way, sizeof way))
         idle();
     if (strcmp(way, "asks") == 0)
         ask_on();
+    if (strcmp(way, "keeps") == 0) {
+        kept = limen_slots_take(1);
+        limen_message()->receive_first = kept;
+        limen_message()->receive_count = 1;
+    }
     for (uint64_t i = 1; i <= VICTIMS_CALLS; i++) {
         uint64_t min, p50, p99, max, n;
         enum limen_error error = bench_run(limen_lookup("mischief"), i, &min, &p50, &p99, &max, &n);
         printf("victim: call %lu: %s, %lu %lu\n", i, limen_error_text(error), min, n);
+        if (kept != 0)
+            look_at(kept);
     }
     idle();
 }
@@ -216,6 +233,23 @@ static enum limen_error die(struct limen_request *request, uint64_t number, uint
 void dies_of_request(void)
 {
     serve(die);
+}
+
+/* -- gives its service away, and dies -- */
+
+static enum limen_error give_away(struct limen_request *request, uint64_t number, uint64_t *min,
+                                  uint64_t *p50, uint64_t *p99, uint64_t *max, uint64_t *n)
+{
+    if (number != 1)
+        null_pointer();
+    limen_message()->send_caps[0] = limen_provided();
+    limen_answer_deferred(limen_defer(request), limen_tag(LIMEN_OK, 5, 1));
+    return echo(request, number, min, p50, p99, max, n);
+}
+
+void gives_service_away(void)
+{
+    serve(give_away);
 }
 
 /* -- calls itself -- */

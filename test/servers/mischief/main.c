@@ -152,6 +152,16 @@ static void dies_reading(void)
     exit(0);
 }
 
+/* Each life finds what the one before it left. */
+static void counts_lives(void)
+{
+    uint64_t *lives = limen_state(LIMEN_PAGE_SIZE);
+
+    limen_commit(lives, *lives + 1);
+    printf("life %u is life %lu by its state\n", limen_environment()->life, *lives);
+    null_pointer();
+}
+
 static void arguments(int count, char **values)
 {
     for (int i = 0; i < count; i++)
@@ -218,6 +228,8 @@ int main(int argc, char **argv)
         {"exhaust", exhausts_memory},
         {"circle", calls_itself},
         {"request", dies_of_request},
+        {"give", gives_service_away},
+        {"state", counts_lives},
     };
     char name[16];
 

@@ -31,5 +31,6 @@ void maps_everything(void);
 void exhausts_memory(void);
 void calls_itself(void);
 void dies_of_request(void);
+void gives_service_away(void);
 
 #endif
