@@ -11,22 +11,26 @@
 #define LIMEN_MANIFEST_H
 
 #include <limen/environment.h>
+#include <limen/objects.h>
 #include <stdint.h>
 
 #define LIMEN_MANIFEST_NAME        "manifest"
 #define LIMEN_MANIFEST_MAGIC       0x6e614d6c /* "lMan" */
-#define LIMEN_MANIFEST_VERSION     2
+#define LIMEN_MANIFEST_VERSION     3
 #define LIMEN_MANIFEST_SERVERS_MAX 32
 #define LIMEN_MANIFEST_BINARY_MAX  32
 #define LIMEN_MANIFEST_GRANT_SIZE  40
-#define LIMEN_MANIFEST_SERVER_SIZE 1272
+#define LIMEN_MANIFEST_SERVER_SIZE 1280
 #define LIMEN_MANIFEST_HEADER_SIZE 16
 
 #define LIMEN_MANIFEST_PRIORITY_MAX 254 /* init itself is above everybody */
 #define LIMEN_MANIFEST_MEMORY_MIN   16  /* of memory_order */
 #define LIMEN_MANIFEST_MEMORY_MAX   28
-#define LIMEN_MANIFEST_STATE_MIN    12 /* of state_order */
-#define LIMEN_MANIFEST_STATE_MAX    20 /* LIMEN_SERVER_STATE_MAX */
+#define LIMEN_MANIFEST_STATE_MIN    12  /* of state_order */
+#define LIMEN_MANIFEST_STATE_MAX    20  /* LIMEN_SERVER_STATE_MAX */
+#define LIMEN_MANIFEST_PERIOD_MIN   100 /* microseconds */
+#define LIMEN_MANIFEST_PERIOD_MAX   1000000000
+#define LIMEN_MANIFEST_NANOSECONDS  1000 /* in a microsecond */
 
 /* Services that init itself provides, with which no server may clash. */
 #define LIMEN_MANIFEST_INIT_SERVICES "process power"
@@ -77,6 +81,8 @@ struct limen_manifest_server {
     uint16_t argument_count;
     uint8_t state_order; /* 2^order bytes that outlive the server; 0: none */
     uint8_t reserved;
+    uint32_t budget; /* microseconds of the processor in each period; 0: no limit */
+    uint32_t period;
     char arguments[LIMEN_ARGUMENTS_MAX];
     struct limen_manifest_grant grants[LIMEN_GRANTS_MAX];
 } __attribute__((packed, aligned(4)));
@@ -85,5 +91,9 @@ _Static_assert(sizeof(struct limen_manifest_header) == LIMEN_MANIFEST_HEADER_SIZ
 _Static_assert(sizeof(struct limen_manifest_grant) == LIMEN_MANIFEST_GRANT_SIZE, "grant");
 _Static_assert(sizeof(struct limen_manifest_server) == LIMEN_MANIFEST_SERVER_SIZE, "server");
 _Static_assert(1u << LIMEN_MANIFEST_STATE_MAX == LIMEN_SERVER_STATE_MAX, "state");
+_Static_assert(LIMEN_MANIFEST_PERIOD_MIN *LIMEN_MANIFEST_NANOSECONDS == LIMEN_CONTEXT_PERIOD_MIN &&
+                   LIMEN_MANIFEST_PERIOD_MAX * 1ull * LIMEN_MANIFEST_NANOSECONDS ==
+                       LIMEN_CONTEXT_PERIOD_MAX,
+               "periods");
 
 #endif

@@ -42,7 +42,7 @@ static unsigned image_pages(const struct elf_image *image)
 }
 
 /* The objects that every server has, largest first: so none leaves a gap before it. */
-#define OBJECTS 5u
+#define OBJECTS 6u
 static void list_objects(struct server *server, struct object objects[OBJECTS])
 {
     uint64_t memory = 1ull << server->manifest->memory_order;
@@ -64,6 +64,7 @@ static void list_objects(struct server *server, struct object objects[OBJECTS])
         {LIMEN_TYPE_SPACE, space_order, space_order, &server->space},
         {LIMEN_TYPE_TABLE, table_order, table_order + LIMEN_SLOT_ORDER, &server->table},
         {LIMEN_TYPE_THREAD, 0, LIMEN_THREAD_ORDER, &server->thread},
+        {LIMEN_TYPE_CONTEXT, 0, LIMEN_CONTEXT_ORDER, &server->context},
         {LIMEN_TYPE_NOTIFICATION, 0, LIMEN_NOTIFICATION_ORDER, &server->notification},
     };
     for (unsigned i = 0; i < OBJECTS; i++) {
@@ -196,6 +197,19 @@ static enum limen_error load_image(struct server *server, const struct elf_image
     return LIMEN_OK;
 }
 
+/* Without a budget of its own the server draws on init's context, as CONFIGURE left it. */
+static enum limen_error set_budget(const struct server *server)
+{
+    const struct limen_manifest_server *manifest = server->manifest;
+
+    if (manifest->budget == 0)
+        return LIMEN_OK;
+    enum limen_error error = limen_context_configure(
+        server->context, (uint64_t)manifest->budget * LIMEN_MANIFEST_NANOSECONDS,
+        (uint64_t)manifest->period * LIMEN_MANIFEST_NANOSECONDS, LIMEN_INIT_CONTEXT);
+    return error != LIMEN_OK ? error : limen_thread_set_context(server->thread, server->context);
+}
+
 static enum limen_error start_thread(struct server *server, uint64_t entry, uint32_t message_frame)
 {
     const struct limen_regs regs = {
@@ -207,6 +221,8 @@ static enum limen_error start_thread(struct server *server, uint64_t entry, uint
     enum limen_error error =
         limen_thread_configure(thread, server->space, server->table, server->caller);
 
+    if (error == LIMEN_OK)
+        error = set_budget(server);
     if (error == LIMEN_OK)
         error = limen_thread_set_message_page(thread, message_frame);
     if (error == LIMEN_OK)

@@ -60,7 +60,7 @@ struct server {
     unsigned slot_count;
     unsigned table_order;
     unsigned space_order;
-    uint32_t thread, space, table, grant, notification;
+    uint32_t thread, space, table, grant, notification, context;
     uint32_t serving;    /* slot: the endpoint, as this life has it */
     uint32_t signal_log; /* slot, or 0 */
     uint32_t scratch;    /* slot through which capabilities are made for its table */

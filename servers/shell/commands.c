@@ -39,6 +39,7 @@ static const char *state_text(uint64_t state)
         [LIMEN_THREAD_STOPPED] = "stopped",      [LIMEN_THREAD_READY] = "ready",
         [LIMEN_THREAD_SENDING] = "sending",      [LIMEN_THREAD_RECEIVING] = "receiving",
         [LIMEN_THREAD_WAITING] = "notification", [LIMEN_THREAD_WAITING_REPLY] = "answer",
+        [LIMEN_THREAD_PARKED] = "time",
     };
     return state < sizeof texts / sizeof texts[0] ? texts[state] : "?";
 }

@@ -176,6 +176,16 @@ _Noreturn void idle(void)
         limen_wait_notification(LIMEN_SLOT_NOTIFICATION, LIMEN_FOREVER, &bits);
 }
 
+/* With mischief=loop it takes all the time it gets. */
+static void looper(void)
+{
+    char name[16];
+
+    while (limen_boot_option("mischief", name, sizeof name) && strcmp(name, "loop") == 0)
+        ;
+    idle();
+}
+
 static void play_role(const char *role)
 {
     if (strcmp(role, "reaper") == 0)
@@ -184,6 +194,8 @@ static void play_role(const char *role)
         scribe();
     if (strcmp(role, "victim") == 0)
         victim();
+    if (strcmp(role, "looper") == 0)
+        looper();
 }
 
 int main(int argc, char **argv)
