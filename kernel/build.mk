@@ -5,11 +5,14 @@
 # lies last in the image, and the build proves that nothing moved.
 KERNEL_SOURCES := $(wildcard kernel/*.c) $(ARCH_SOURCES)
 
+# The kernel with checks can be asked to look all of its data over (LIMEN_KERNEL_CHECK).
+KERNEL_CHECK_SOURCES := $(wildcard test/check/*.c test/check/guest/*.c)
+
 # What the image is checked by, and what those checks allow.
 IMAGE_CHECKS := $(wildcard test/image/*)
 CHECK_IMAGE := test/image/check.py
 
-# $(1) directory, $(2) value of LIMEN_CHECKS
+# $(1) directory, $(2) value of LIMEN_CHECKS, $(3) sources
 define kernel_image
 $(1)/kernel/%.o: kernel/%.c
 	@mkdir -p $$(@D)
@@ -23,7 +26,12 @@ $(1)/$(ARCH)/%.o: $(ARCH)/%.S
 	@mkdir -p $$(@D)
 	$(CC) $(ARCH_FLAGS) -DLIMEN_CHECKS=$(2) -Iinclude -MMD -MP -c $$< -o $$@
 
-$(1)/kernel-nosymbols.elf: $(patsubst %,$(1)/%.o,$(basename $(KERNEL_SOURCES))) $(BUILD)/font.o \
+$(1)/test/check/%.o: test/check/%.c
+	@mkdir -p $$(@D)
+	$(CC) $(KERNEL_FLAGS) -iquote test/check -Itest/check/guest $(WARNINGS) -DLIMEN_CHECKS=$(2) -MMD -MP \
+	  -c $$< -o $$@
+
+$(1)/kernel-nosymbols.elf: $(patsubst %,$(1)/%.o,$(basename $(3))) $(BUILD)/font.o \
                            $(ARCH)/link.ld
 	$(LD) $(KERNEL_LDFLAGS) $$(filter %.o,$$^) -o $$@
 
@@ -33,16 +41,16 @@ $(1)/symbols.o: $(1)/kernel-nosymbols.elf $(ARCH)/symbols.py
 	$(CC) $(ARCH_FLAGS) -c $(1)/symbols.S -o $$@
 
 $(1)/kernel.elf: $(1)/kernel-nosymbols.elf $(1)/symbols.o $(IMAGE_CHECKS)
-	$(LD) $(KERNEL_LDFLAGS) $(patsubst %,$(1)/%.o,$(basename $(KERNEL_SOURCES))) \
+	$(LD) $(KERNEL_LDFLAGS) $(patsubst %,$(1)/%.o,$(basename $(3))) \
 	  $(BUILD)/font.o $(1)/symbols.o -o $$@
 	llvm-nm $$@ > $(1)/symbols.after
 	$(PYTHON) $(ARCH)/symbols.py compare $(1)/symbols.before $(1)/symbols.after
 	$(CHECK_IMAGE) $$@
 
--include $(patsubst %,$(1)/%.d,$(basename $(KERNEL_SOURCES)))
+-include $(patsubst %,$(1)/%.d,$(basename $(3)))
 endef
 
-$(eval $(call kernel_image,$(BUILD),0))
-$(eval $(call kernel_image,$(BUILD)/check,1))
+$(eval $(call kernel_image,$(BUILD),0,$(KERNEL_SOURCES)))
+$(eval $(call kernel_image,$(BUILD)/check,1,$(KERNEL_SOURCES) $(KERNEL_CHECK_SOURCES)))
 
 all: $(BUILD)/kernel.elf $(BUILD)/check/kernel.elf
