@@ -43,20 +43,44 @@ def check_file(path, lines):
         yield f"{path}: {len(lines)} lines are more than one idea (at most {LINES_TO_REFUSE})"
 
 
+# Where code names a page, by its path from the root; and where a page names a file, by its own.
+NAMED_PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
+LINK = re.compile(r"\]\(([\w./-]+)(?:#[\w-]*)?\)")
+
+
+def check_pages(texts):
+    """Pages that are named are there, and each hazard's is named where the code guards against it."""
+    named = set()
+    for path, text in texts.items():
+        if path.suffix == ".md":
+            targets = {path.parent / target for target in LINK.findall(text)}
+        else:
+            targets = {Path(page) for page in NAMED_PAGE.findall(text)}
+        yield from (f"{path}: there is no {target}" for target in sorted(targets)
+                    if not (ROOT / target).exists())
+        if path.parts[0] in ("arch", "kernel") and path.suffix in (".c", ".h", ".S"):
+            named |= targets
+    for page in texts:
+        if page.parts[:2] == ("docs", "hazards") and page not in named:
+            yield f"{page}: no line of arch/ or kernel/ names it, where the hazard is guarded against"
+
+
 def main():
-    wrong, kernel_lines = [], 0
+    wrong, kernel_lines, texts = [], 0, {}
     for path in repository_files():
         try:
-            lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+            texts[path] = (ROOT / path).read_text(encoding="utf-8")
         except UnicodeDecodeError:
             wrong.append(f"{path}: not a text file")
             continue
+        lines = texts[path].splitlines()
         wrong += check_file(path, lines)
         if len(lines) > LINES_TO_MENTION:
             print(f"note: {path} has {len(lines)} lines; above {LINES_TO_MENTION} it may be two "
                   "ideas")
         if path.parts[0] in ("kernel", "arch") and path.suffix in (".c", ".h", ".S"):
             kernel_lines += len(lines)
+    wrong += check_pages(texts)
     if kernel_lines > KERNEL_LINES:
         wrong.append(f"kernel/ and arch/ have {kernel_lines} lines, more than {KERNEL_LINES}")
     print(f"note: kernel/ and arch/ have {kernel_lines} of at most {KERNEL_LINES} lines")

@@ -16,7 +16,7 @@ TEST = Path(__file__).resolve().parent
 ROOT = TEST.parent
 TABLE = TEST / "invariants.toml"
 PAGE = ROOT / "docs" / "invariants.md"
-MUTANTS = TEST / "mutants" / "mutants.toml"
+MUTANTS = TEST / "mutants"
 GUEST_TESTS = TEST / "boot"
 ASSERTIONS = ROOT / "arch" / "x86_64" / "check.c"
 
@@ -31,11 +31,11 @@ Breaking one of these need not show in any ordinary test, so each has three guar
   path through the entry file with names for values, and each function of C for its stack; what it
   lets certain functions do stands in [test/image/policy.toml](../test/image/policy.toml).
 - **At run time.** A kernel built with its checks asserts at every entry and exit
-  ([arch/x86_64/check.c](../arch/x86_64/check.c)), and tests in the guest drive each case from ring 3
-  ([test/boot](../test/boot)).
-- **By mutants.** [test/mutants/mutants.toml](../test/mutants/mutants.toml) has changes that break the
-  invariant. `make mutants` builds each and shows which guards kill it; `make test` does so for a few.
-  A mutant that survives is a missing test.
+  ([arch/x86_64/check.c](../arch/x86_64/check.c)), tests in the guest drive each case from ring 3
+  ([test/boot](../test/boot)), and what only the hardware can do is [injected](injection.md).
+- **By mutants.** [test/mutants](../test/mutants) has changes that break the invariant, a file for each
+  theme. `make mutants` builds each and shows which guards kill it; `make test` does so for a few, of
+  each theme and for each kind of guard. A mutant that survives is a missing test.
 
 """
 
@@ -51,33 +51,65 @@ class Row:
     mutants: list = field(default_factory=list)
 
 
+def themes():
+    """The files of mutants, each with what it declares."""
+    return {path.name: tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]
+            for path in sorted(MUTANTS.glob("*.toml"))}
+
+
+def mutants():
+    return [mutant for declared in themes().values() for mutant in declared]
+
+
 def load():
     rows = [Row(**entry) for entry in
             tomllib.loads(TABLE.read_text(encoding="utf-8"))["invariant"]]
     by_name = {row.name: row for row in rows}
-    for mutant in tomllib.loads(MUTANTS.read_text(encoding="utf-8"))["mutant"]:
+    for mutant in mutants():
         if mutant["breaks"] not in by_name:
-            raise SystemExit(f"{MUTANTS.name}: {mutant['name']} breaks {mutant['breaks']}, "
-                             "which is no invariant")
+            raise SystemExit(f"{mutant['name']} breaks {mutant['breaks']}, which is no invariant")
         by_name[mutant["breaks"]].mutants.append(mutant["name"])
     return rows
 
 
-def guest_tests():
-    """The tests that exist, and whether both builds of the kernel run them."""
+# How make test runs the tests in the guest: all but the suites that need a machine of their own.
+CHECKED_IMAGE = "build/test/check/boot.img"
+OWN_MACHINE = re.compile(r'strcmp\(test->suite, "(\w+)"\) == 0')
+
+
+def guest_tests(declared):
+    """The tests in the guest that make test runs on a kernel with its checks on."""
     found = set()
     for path in GUEST_TESTS.glob("*.c"):
         found |= {f"{suite}/{name}" for suite, name in
                   re.findall(r"^TEST\((\w+), (\w+)\)", path.read_text(encoding="utf-8"), re.M)}
-    return found
+    lines = [entry.get("cmdline", "") for entry in declared.get("guest", [])
+             if CHECKED_IMAGE in str(entry.get("image"))]
+    alone = set(OWN_MACHINE.findall((GUEST_TESTS / "runner.c").read_text(encoding="utf-8")))
+    return {test for test in found
+            if f"suite={test.partition('/')[0]}" in lines or
+            "" in lines and test.partition("/")[0] not in alone}
 
 
-def injections():
-    """The paths through the kernel at whose boundaries exceptions are injected."""
-    text = "".join(path.read_text(encoding="utf-8") for path in (TEST / "entry").glob("*.c"))
-    nested = (TEST / "entry" / "nested.py").read_text(encoding="utf-8")
-    cases = re.search(r"for function in \(([\w, ]+)\)", nested)[1].split(", ")
-    return {"paranoid", *cases} | set(re.findall(r"^TEST\(entry, (\w+)\)", text, re.M))
+def keys_of(text, name):
+    """The keys of a table in a Python source, one or more a line."""
+    body = re.search(rf"^{name} = \{{\n(.*?)^\}}", text, re.M | re.S)[1]
+    return set(re.findall(r'^    "([^"]+)":', body, re.M))
+
+
+def entry_tests(declared):
+    """(injections, oopses): what the commands of make test have test/entry do; a command without
+    names does all there is."""
+    commands = [entry["command"].split() for entry in declared.get("command", [])]
+    text = {name: (TEST / "entry" / f"{name}.py").read_text(encoding="utf-8")
+            for name in ("nested", "oops")}
+    cases = re.search(r"for function in \(([\w, ]+)\)", text["nested"])[1].split(", ")
+    injected = {name for words in commands if words[0] == "test/entry/inject.py"
+                for name in words[1:]}
+    if ["test/entry/nested.py"] in commands:
+        injected |= set(cases)
+    oopses = keys_of(text["oops"], "SCENARIOS") if ["test/entry/oops.py"] in commands else set()
+    return injected, oopses
 
 
 def image_checks():
@@ -96,14 +128,15 @@ def assertions():
     return {name for name in run if "ASSERT(" in bodies[name]}
 
 
-def missing(rows):
-    """What is wrong with the table, a sentence each."""
+# Guards that are run by themselves; assertions speak while one of these runs.
+RUN = ("guest", "oops", "injection")
+
+
+def missing_guards(rows, declared):
     checks = image_checks()
-    there = {"guest": guest_tests(), "assertion": assertions(), "injection": injections()}
-    declared = tomllib.loads((TEST / "tests.toml").read_text(encoding="utf-8"))
-    whole_runs = [entry for entry in declared.get("guest", []) if "cmdline" not in entry]
-    if not any("build/test/check/boot.img" in str(entry.get("image")) for entry in whole_runs):
-        yield "tests.toml does not run all of the guest's tests on a kernel with its checks on"
+    injected, oopses = entry_tests(declared)
+    there = {"guest": guest_tests(declared), "assertion": assertions(), "injection": injected,
+             "oops": oopses}
     for row in rows:
         for kind in ("image", "run_time", "mutants"):
             if not getattr(row, kind):
@@ -114,14 +147,40 @@ def missing(rows):
         for guard in row.run_time:
             kind, _, name = guard.partition(" ")
             if name not in there.get(kind, ()):
-                yield f"{row.name}: {guard} is not there, or nothing runs it"
-    for mutant in tomllib.loads(MUTANTS.read_text(encoding="utf-8"))["mutant"]:
+                yield f"{row.name}: {guard} is not there, or make test does not run it"
+        if row.run_time and not any(guard.split()[0] in RUN for guard in row.run_time):
+            yield f"{row.name}: assertions alone, and no test that comes by them"
+    for name in set(checks) - {name for row in rows for name in row.image}:
+        yield f"check {name} of the image guards no invariant"
+    if "$(CHECK_IMAGE) $$@" not in (ROOT / "kernel" / "build.mk").read_text(encoding="utf-8"):
+        yield "kernel/build.mk does not check each kernel that it links"
+
+
+def wrong_mutants(declared):
+    """What is wrong with the mutants themselves, and the choice that make test makes of them."""
+    names = [mutant["name"] for mutant in mutants()]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"two mutants are called {name}"
+    for mutant in mutants():
         text = (ROOT / mutant["file"]).read_text(encoding="utf-8")
         if "find" in mutant and text.count(mutant["find"]) != 1:
             yield f"mutant {mutant['name']}: what it replaces stands {text.count(mutant['find'])} " \
                   f"times in {mutant['file']}"
-    for name in set(checks) - {name for row in rows for name in row.image}:
-        yield f"check {name} of the image guards no invariant"
+    if not any(entry["command"] == "test/mutants/mutants.py --quick"
+               for entry in declared.get("command", [])):
+        yield "tests.toml does not run the quick mutants"
+    for theme, its in themes().items():
+        if not any("quick" in mutant for mutant in its):
+            yield f"no mutant of {theme} is quick"
+    for kind in {"image", *RUN} - {mutant.get("quick") for mutant in mutants()}:
+        yield f"no quick mutant is for guards of the kind {kind}"
+
+
+def missing(rows):
+    """What is wrong with the table, a sentence each."""
+    declared = tomllib.loads((TEST / "tests.toml").read_text(encoding="utf-8"))
+    yield from missing_guards(rows, declared)
+    yield from wrong_mutants(declared)
 
 
 def page(rows):

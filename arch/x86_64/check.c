@@ -47,7 +47,8 @@ static void check_mappings(void)
     }
 }
 
-/* Nothing of a processor's area is mapped but its stacks, and below each lies a guard. */
+/* Nothing of a processor's area is mapped but its stacks, and below each lies a guard; where the
+ * last instance of an IST stack is in use, the next exception of its kind pushes into nothing. */
 static void check_guards(void)
 {
     struct stack stack;
@@ -57,6 +58,8 @@ static void check_guards(void)
         ASSERT(on_stack == (kernel_rights(at, &size) != 0));
         ASSERT(!on_stack || !kernel_rights(stack.base - PAGE_SIZE, &size));
     }
+    for (unsigned ist = IST_NMI; ist <= IST_MC; ist++)
+        ASSERT(!kernel_rights(ist_pointer(ist, UINT32_MAX) - 1, &size));
 }
 
 void arch_check_boot(void)

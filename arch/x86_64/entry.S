@@ -96,7 +96,7 @@ _start:
 /*
  * SYSCALL: RIP is in RCX, RFLAGS in R11, RSP is still ring 3's and the flags in SYSCALL_FLAG_MASK
  * are clear.  Until the stack is loaded a #DB, NMI or #MC would find the user's RSP in ring 0: they
- * have stacks of their own (docs/hazards/popss.md, ist.md).
+ * have stacks of their own (docs/hazards/popss.md, docs/hazards/ist.md).
  */
 	.globl	syscall_entry, syscall_on_kernel_stack
 	.type	syscall_entry, @function
@@ -275,8 +275,8 @@ paranoid_saved:
 	jz	exit_same_gs
 
 	/* C asks to leave without IRETQ, which would unblock NMIs while an NMI handler is still on
-	 * its stack (docs/hazards/nmi-nesting.md).  The interrupted code is the kernel's, has no red
-	 * zone, and so the two words below its RSP are free. */
+	 * its stack (docs/hazards/nmi-nesting.md).  The interrupted code is the kernel's and has no red
+	 * zone (docs/hazards/red-zone.md), so the two words below its RSP are free. */
 	mov	REGS_RSP(%rsp), %rax
 	mov	REGS_RIP(%rsp), %rcx
 	mov	REGS_RFLAGS(%rsp), %rdx

@@ -90,8 +90,9 @@ void paging_init(struct machine *machine);
 void kernel_map_page(uint64_t address, uint64_t physical, uint64_t flags);
 volatile void *device_map(uint64_t physical, size_t size);
 bool kernel_mapped(uint64_t address, size_t size);
-/* What the tables allow at a kernel address: PTE_WRITE and PTE_USER if all levels do, PTE_NX if one
- * does not; 0 where nothing is mapped.  Sets the size of what one entry decides. */
+/* What the tables say of a kernel address: PTE_WRITE if all levels do, PTE_USER and PTE_NX if one
+ * does; 0 where nothing is mapped.  PTE_USER takes all levels to let ring 3 in, but none should
+ * have it.  Sets the size of what one entry decides. */
 uint64_t kernel_rights(uint64_t address, uint64_t *size);
 
 /* stacks.c */

@@ -153,7 +153,8 @@ void arch_irq_unmask(unsigned line)
 /*
  * A level-triggered line is masked until its driver is done, or it would interrupt again at once.
  * One triggered by edge stays open: the I/O APIC forgets an edge that comes while the pin is masked
- * (82093AA, 3.2.4), and a driver that had just looked at its device would wait for it for ever.
+ * (82093AA, 3.2.4), and a driver that had just looked at its device would wait for it for ever
+ * (docs/hazards/edge-interrupts.md).
  */
 static void line_interrupt(unsigned line)
 {

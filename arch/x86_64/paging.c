@@ -58,20 +58,20 @@ volatile void *device_map(uint64_t physical, size_t size)
 uint64_t kernel_rights(uint64_t address, uint64_t *size)
 {
     uint64_t *table = this_machine()->top;
-    uint64_t allowed = PTE_PRESENT | PTE_WRITE | PTE_USER, forbidden = 0;
+    uint64_t all = PTE_PRESENT | PTE_WRITE, any = 0;
     *size = PAGE_SIZE;
     for (unsigned level = LEVELS; level > 0; level--) {
         uint64_t entry = *entry_of(table, address, level);
         *size = 1ull << (LIMEN_PAGE_ORDER + LEVEL_BITS * (level - 1));
         if (!(entry & PTE_PRESENT))
             return 0;
-        allowed &= entry;
-        forbidden |= entry & PTE_NX;
+        all &= entry;
+        any |= entry & (PTE_USER | PTE_NX);
         if (level > 1 && entry & PTE_LARGE)
             break;
         table = table_of(entry);
     }
-    return allowed | forbidden;
+    return all | any;
 }
 
 bool kernel_mapped(uint64_t address, size_t size)

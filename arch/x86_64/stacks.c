@@ -5,8 +5,7 @@
  * A processor's area at LIMEN_CPUS_BASE is a row of slots, each with a stack at its upper end and
  * nothing mapped below it.  A stack with instances has one slot for each, so that an exception that
  * strikes in its own handler does not lose the outer one's frame, and an empty slot below the last:
- * one nesting too many pushes into that hole and is a double fault that says so
- * (docs/hazards/ist.md).
+ * one nesting too many pushes into that hole, and the panic says so (docs/hazards/ist.md).
  *
  * Thread stacks have a window of their own.  The thread object in the n-th 32 KiB of physical
  * memory owns the n-th 2 MiB of addresses there, by a page table that is part of the object: the

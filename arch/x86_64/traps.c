@@ -75,7 +75,7 @@ static struct limen_regs *exception_of_user(struct limen_regs *regs)
  * A push into a guard.  Where the stack was the faulting code's own, #PF cannot be delivered on it
  * either and it becomes #DF; where an NMI or #DB found no stack, the #PF is delivered by itself,
  * for those two do not combine into #DF (SDM vol. 3, table 6-5).  The page fault that matters is
- * the last one in both cases.
+ * the last one in both cases (docs/hazards/double-fault.md).
  */
 static void panic_if_guard(const struct limen_regs *regs)
 {
@@ -138,6 +138,7 @@ struct limen_regs *iret_fault(struct limen_regs *fault)
     regs.ss = target[4];
     struct limen_regs *user = (struct limen_regs *)this_arch_cpu->tss.rsp0 - 1;
     *user = regs;
+    kernel_count(LIMEN_COUNTER_SURVIVED);
     return kernel_exception(user, 0, 0);
 }
 
@@ -185,6 +186,7 @@ static bool is_in_use(uint64_t pointer, const struct limen_regs *regs)
 static bool debug_of_kernel(struct limen_regs *regs)
 {
     uint64_t dr6 = take_dr6();
+    kernel_count(LIMEN_COUNTER_SURVIVED);
     regs->rflags = (regs->rflags & ~(uint64_t)RFLAGS_TF) | RFLAGS_RF;
     if (!interrupted_nmi(regs))
         return false;
@@ -200,7 +202,8 @@ static bool debug_of_kernel(struct limen_regs *regs)
 /*
  * From here on, another exception of the same kind takes an instance of the stack that is free, or
  * meets the hole.  The pointer is not moved back: the frame of `regs` is needed until the last
- * instruction of the way out, so there is no moment at which its instance could be offered again.
+ * instruction of the way out, so there is no moment at which its instance could be offered again
+ * (docs/hazards/ist.md, docs/hazards/db-nesting.md).
  */
 static void keep_frame(const struct limen_regs *regs, unsigned ist)
 {

@@ -243,6 +243,8 @@ enum limen_counter {
     LIMEN_COUNTER_NMIS = 7,
     LIMEN_COUNTER_MACHINE_CHECKS = 8, /* that did no harm: corrected, or unused */
     LIMEN_COUNTER_SPURIOUS_IRQS = 9,
+    LIMEN_COUNTER_SURVIVED = 10, /* exceptions in ring 0 that ring 3 brought about: debug traps held
+                                  * up until an entry, and IRETs to where it cannot run */
     LIMEN_COUNTER_COUNT
 };
 

@@ -21,6 +21,18 @@ struct limen_regs after_null_call(const struct limen_regs *before);
 /* Resumes a victim with other registers after it was stopped wherever it was. */
 void restart_victim(const struct victim *victim, const struct limen_regs *regs);
 
+/* One system call that must come back, with these words and a deadline of 0, and with what it may
+ * not change unchanged; the registers after it. */
+struct limen_regs call_and_look(uint64_t number, uint64_t rdi, uint64_t tag,
+                                const uint64_t words[8]);
+
+/* The exceptions of ring 0 that ring 3 has brought about so far, and the kernel has survived. */
+uint64_t survived(void);
+
+/* Since it was so many, there have been so many more.  QEMU's emulation raises all of them in ring
+ * 3, where other models have entered the kernel, or not left it yet. */
+void expect_survived(uint64_t before, unsigned times);
+
 /* Code of one instruction or a few, in attack_code.S. */
 #define ATTACKS(X)                                                                                 \
     X(mov_ss_syscall)                                                                              \
@@ -61,6 +73,7 @@ void restart_victim(const struct victim *victim, const struct limen_regs *regs);
     X(read_state)                                                                                  \
     X(load_mxcsr)                                                                                  \
     X(restore_extended)                                                                            \
+    X(save_extended)                                                                               \
     X(pending_x87)                                                                                 \
     X(touch_x87)                                                                                   \
     X(spin)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses of the kernel's, wrapping sums and plain nonsense in each argument of each call.  What
- * an answer says is mostly not the point: it is that there is one, that the kernel's checks hold,
- * and that only the registers change that a call may change.
+ * Addresses of the kernel's, wrapping sums and plain nonsense in all arguments of a call at once
+ * (attack_operation.c goes through them one by one), in its registers, and where addresses are what
+ * it takes.  What an answer says is mostly not the point: it is that there is one, that the
+ * kernel's checks hold, and that only the registers change that a call may change.
  */
 #include "attack.h"
 
@@ -50,51 +51,10 @@ static void make_objects(void)
     objects[LOG] = copy_of(KERNEL, LIMEN_RIGHT_READ);
 }
 
-/* One system call that must come back, with what it may not change unchanged. */
-static uint64_t call_and_look(uint64_t number, uint64_t rdi, uint64_t tag, const uint64_t words[8])
-{
-    struct limen_regs regs, before;
-
-    fill_pattern(&regs, NULL, 0);
-    memcpy(regs.words, words, sizeof regs.words);
-    regs.rax = number;
-    regs.rdi = rdi;
-    regs.rsi = tag;
-    regs.rbx = 0;
-    before = regs;
-    system_call(&regs);
-    expect_equal(regs.rbx, before.rbx);
-    expect_equal(regs.rbp, before.rbp);
-    expect_equal(regs.rcx, (uint64_t)system_call_return);
-    expect_equal(regs.rflags & ~FLAGS_STATUS, before.rflags);
-    expect(regs.rax <= UINT8_MAX);   /* an error code */
-    for (unsigned i = 0; i < 8; i++) /* no address of the kernel's leaves it */
-        expect(regs.words[i] == before.words[i] || regs.words[i] >> 47 == 0);
-    return regs.rax;
-}
-
 /* What a thread is given by these comes back from others, whatever it is. */
 static bool tells_later(unsigned label)
 {
     return label == LIMEN_THREAD_SET_REGS || label == LIMEN_THREAD_SET_NAME;
-}
-
-TEST(attack_argument, each_word_of_each_operation)
-{
-    make_objects();
-    for (unsigned object = 0; object < OBJECTS; object++) {
-        if (object == ENDPOINT) /* a call would wait for a server */
-            continue;
-        for (unsigned label = 0; label < LABELS; label++)
-            for (unsigned word = 0; word < 8; word++)
-                for (unsigned i = 0; i < VALUES; i++) {
-                    uint64_t words[8];
-                    for (unsigned j = 0; j < 8; j++)
-                        words[j] = objects[j];
-                    words[word] = values[i];
-                    call_and_look(LIMEN_SYS_CALL, objects[object], limen_tag(label, 8, 0), words);
-                }
-    }
 }
 
 TEST(attack_argument, every_word_of_each_operation)
@@ -134,9 +94,34 @@ TEST(attack_argument, each_register_of_each_call)
                                               : values[i] << 32 | objects[(object + i) % OBJECTS];
                     if (bit < VALUES)
                         rdi = values[i] | (uint64_t)objects[object] << 32;
-                    refused += call_and_look(number, rdi, 1ull << bit, words) != LIMEN_OK;
+                    refused += call_and_look(number, rdi, 1ull << bit, words).rax != LIMEN_OK;
                 }
     expect(refused > 0);
+}
+
+/* As a deadline they are far away, and stay so however they are turned into ticks. */
+TEST(attack_argument, deadlines)
+{
+    struct victim victim = new_victim();
+
+    for (unsigned i = 0; i < VALUES; i++) {
+        struct limen_regs regs = attack_at(&victim, snippet_syscall);
+        bool far = values[i] >> 46 != 0;
+        regs.rax = LIMEN_SYS_WAIT | LIMEN_DEADLINE;
+        regs.rdi = NEVER;
+        regs.rbx = values[i];
+        if (!far && values[i] != 0)
+            continue; /* a time that may come */
+        run_victim(&victim, &regs);
+        if (far) {
+            limen_yield();
+            expect_equal(state_of(victim.worker->thread), LIMEN_THREAD_WAITING);
+        } else {
+            struct fault fault = next_fault(&victim);
+            expect_equal(fault.regs.rax, LIMEN_TIMED_OUT);
+        }
+        expect_ok(limen_thread_suspend(victim.worker->thread));
+    }
 }
 
 /* Sums of address and size that wrap, pages beyond the end, addresses off their alignment. */

@@ -175,11 +175,21 @@ attack	load_mxcsr
 	ldmxcsr	(%rax)
 	ud2
 
-/* From the area at RBX, all components. */
+/* From the area at RBX, all components.  MOVAPS is the first use of the extended registers, for QEMU's
+ * emulation lets XRSTOR and XSAVE pass where CR0.TS forbids them. */
 attack	restore_extended
-	mov	$7, %eax
-	xor	%edx, %edx
+	movaps	%xmm0, %xmm0
+	mov	$-1, %eax
+	mov	$-1, %edx
 	xrstor64 (%rbx)
+	ud2
+
+/* To the area at RBX, the same. */
+attack	save_extended
+	movaps	%xmm0, %xmm0
+	mov	$-1, %eax
+	mov	$-1, %edx
+	xsave64	(%rbx)
 	ud2
 
 /* A division by zero with its exception unmasked and not yet raised; then a system call, a number

@@ -91,44 +91,68 @@ TEST(attack_flags, each_bit_and_selector_by_the_answer_to_a_call)
     }
 }
 
+static void ask_for_selectors(const struct victim *victim, uint64_t cs, uint64_t ss)
+{
+    struct limen_regs regs = attack_at(victim, snippet_int3);
+
+    regs.cs = cs;
+    regs.ss = ss;
+    run_victim(victim, &regs);
+    expect_flags_in_force(victim, &regs);
+    expect_ok(limen_thread_suspend(victim->worker->thread));
+}
+
 TEST(attack_flags, code_and_stack_selectors_cannot_be_set)
 {
     struct victim victim = new_victim();
 
+    for (unsigned bit = 0; bit < 64; bit++) {
+        ask_for_selectors(&victim, own_cs() ^ 1ull << bit, own_ss());
+        ask_for_selectors(&victim, own_cs(), own_ss() ^ 1ull << bit);
+        ask_for_selectors(&victim, 1ull << bit, 1ull << bit);
+    }
     for (unsigned i = 0; i < SELECTORS; i++)
-        for (unsigned j = 0; j < SELECTORS; j += 5) {
-            struct limen_regs regs = attack_at(&victim, snippet_int3);
-            regs.cs = selectors[i];
-            regs.ss = selectors[(i + j) % SELECTORS];
-            run_victim(&victim, &regs);
-            expect_flags_in_force(&victim, &regs);
-            expect_ok(limen_thread_suspend(victim.worker->thread));
-        }
+        for (unsigned j = 0; j < SELECTORS; j += 5)
+            ask_for_selectors(&victim, selectors[i], selectors[(i + j) % SELECTORS]);
+}
+
+static bool is_canonical(uint64_t address)
+{
+    return address >> 47 == 0 || address >> 47 == UINT64_MAX >> 47;
+}
+
+static void bad_rip_by_the_answer(const struct victim *victim, uint64_t rip)
+{
+    struct limen_regs regs = attack_at(victim, snippet_syscall);
+    uint64_t before = survived();
+
+    regs.rax = 39;
+    run_victim(victim, &regs);
+    regs = next_fault(victim).regs;
+    regs.rip = regs.rcx = rip;
+    regs.rsp = 0xffffffff80000000; /* where a fault in ring 0 would be pushed */
+    resume_victim_with(victim, &regs);
+    struct fault fault = next_fault(victim);
+    expect_equal(fault.label, LIMEN_FAULT_EXCEPTION);
+    expect(fault.detail[0] == PAGE_FAULT || fault.detail[0] == GENERAL_PROTECTION);
+    regs.origin = fault.detail[0];
+    regs.error = fault.detail[1];
+    expect_regs(&fault.regs, &regs, "a RIP that cannot be");
+    expect_survived(before, is_canonical(rip) ? 0 : 1);
+    expect_ok(limen_thread_suspend(victim->worker->thread));
 }
 
 /* RIP where ring 3 cannot be, out of a frame that looks just like SYSCALL's: nothing but IRET,
- * whose fault is the thread's own, may try it (CVE-2012-0217, docs/hazards/sysret.md). */
+ * whose fault is the thread's own, may try it (CVE-2012-0217, docs/hazards/sysret.md).  Below and
+ * at each power of two, in either half: 2^47 and -2^47 are the edges of what is canonical. */
 TEST(attack_flags, bad_rip_by_the_answer_to_a_call)
 {
     struct victim victim = new_victim();
 
     for (unsigned k = 47; k < 64; k++)
         for (unsigned below = 0; below <= SYSCALL_LENGTH; below++) {
-            struct limen_regs regs = attack_at(&victim, snippet_syscall);
-            regs.rax = 39;
-            run_victim(&victim, &regs);
-            struct fault fault = next_fault(&victim);
-            regs = fault.regs;
-            regs.rip = regs.rcx = (1ull << k) - below;
-            regs.rsp = 0xffffffff80000000; /* where a fault in ring 0 would be pushed */
-            resume_victim_with(&victim, &regs);
-            fault = next_fault(&victim);
-            expect_equal(fault.label, LIMEN_FAULT_EXCEPTION);
-            expect(fault.detail[0] == PAGE_FAULT || fault.detail[0] == GENERAL_PROTECTION);
-            regs.origin = fault.detail[0];
-            regs.error = fault.detail[1];
-            expect_regs(&fault.regs, &regs, "a RIP that cannot be");
-            expect_ok(limen_thread_suspend(victim.worker->thread));
+            bad_rip_by_the_answer(&victim, (1ull << k) - below);
+            bad_rip_by_the_answer(&victim, -(1ull << k) - below);
         }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The registers that no frame shows: odd bases of FS and GS, and the extended state. */
+/* The registers that no frame shows: odd bases of FS and GS, and what a thread starts with. */
 #include "attack.h"
 
 #include <string.h>
@@ -15,20 +15,12 @@
 
 #define CONTROL_INITIAL 0x037fu
 #define MXCSR_INITIAL   0x1f80u
-#define MXCSR_RESERVED  0xffff0000u
 
 static bool has_fsgsbase(void)
 {
     unsigned eax = 7, ebx, ecx = 0, edx;
     __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
     return ebx & 1;
-}
-
-static bool has_xsave(void)
-{
-    unsigned eax = 1, ebx, ecx = 0, edx;
-    __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    return ecx >> 26 & 1;
 }
 
 /* -- bases -- */
@@ -185,86 +177,5 @@ TEST(attack_state, new_thread_starts_with_initial_state)
         start(victim.worker, dirty_everything, NULL); /* for the next one in this memory */
         join(victim.worker);
         expect_ok(limen_delete(OWN_TABLE, thread));
-    }
-}
-
-/* -- extended state that cannot be -- */
-
-TEST(attack_state, reserved_bits_of_mxcsr)
-{
-    static uint32_t value;
-    struct victim victim = new_victim();
-
-    for (unsigned bit = 16; bit < 32; bit++) {
-        struct limen_regs regs = attack_at(&victim, attack_load_mxcsr);
-        value = MXCSR_INITIAL | (MXCSR_RESERVED & 1u << bit);
-        regs.rax = (uint64_t)&value;
-        run_victim(&victim, &regs);
-        struct fault fault = next_fault(&victim);
-        /* QEMU's emulation drops what it does not know. */
-        expect_equal(fault.detail[0], is_emulated() ? INVALID_OPCODE : GENERAL_PROTECTION);
-        expect_ok(limen_thread_suspend(victim.worker->thread));
-    }
-}
-
-/* XRSTOR of areas whose header or MXCSR is wrong is the thread's own fault, and the next switch
- * finds nothing it cannot save. */
-TEST(attack_state, corrupt_areas_for_xrstor)
-{
-    enum { HEADER = 512, XCOMP = 520, RESERVED = 528, HEADER_END = 576, AREA = 4096 };
-    static char area[AREA] __attribute__((aligned(64)));
-    if (!has_xsave())
-        return;
-    struct victim victim = new_victim();
-    spawn(TEST_PRIORITY, spin_for_ever, NULL);
-
-    for (unsigned at = HEADER; at < HEADER_END; at += 8)
-        for (unsigned bit = 3; bit < 64; bit += 15) {
-            memset(area, 0, sizeof area);
-            *(uint32_t *)(area + FX_MXCSR) = MXCSR_INITIAL;
-            *(uint64_t *)(area + at) = 1ull << bit;
-            struct limen_regs regs = attack_at(&victim, attack_restore_extended);
-            regs.rbx = (uint64_t)area;
-            run_victim(&victim, &regs);
-            struct fault fault = next_fault(&victim);
-            /* Bytes 24 to 63 of the header are not looked at in the standard form (vol. 1, 13.8).
-             */
-            bool ignored = at >= RESERVED + 8;
-            expect(fault.detail[0] == GENERAL_PROTECTION ||
-                   (fault.detail[0] == INVALID_OPCODE && (ignored || is_emulated())));
-            limen_yield();
-            regs = attack_at(&victim, attack_touch_x87);
-            restart_victim(&victim, &regs);
-            expect_equal(next_fault(&victim).detail[0], INVALID_OPCODE);
-            expect_ok(limen_thread_suspend(victim.worker->thread));
-        }
-}
-
-static void use_x87_for_ever(void *unused)
-{
-    (void)unused;
-    for (;;) {
-        __asm__ volatile("fninit; fld1; fldpi; faddp; fwait; fstp %st(0)");
-        limen_yield();
-    }
-}
-
-/* An x87 exception that is due strikes the thread that owes it: not the kernel as it saves the
- * state, nor another thread. */
-TEST(attack_state, pending_x87_error_stays_with_its_thread)
-{
-    struct victim victim = new_victim();
-    spawn(LOWER, use_x87_for_ever, NULL);
-    spawn(LOWER, use_x87_for_ever, NULL);
-
-    set_priority(victim.worker->thread, LOWER);
-    for (unsigned round = 0; round < 3; round++) {
-        struct limen_regs regs = attack_at(&victim, attack_pending_x87);
-        regs.rbx = 400000;
-        run_victim(&victim, &regs);
-        struct fault fault = next_fault(&victim);
-        if (fault.detail[0] != X87_ERROR)
-            fail("exception %lu at 0x%lx, want the x87 error", fault.detail[0], fault.regs.rip);
-        expect_ok(limen_thread_suspend(victim.worker->thread));
     }
 }

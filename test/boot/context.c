@@ -111,7 +111,18 @@ static struct {
     uint64_t fs, gs; /* the first words of what the bases point at */
 } areas[THREADS];
 
+static struct worker *workers[THREADS];
 static bool spinning;
+
+static void set_bases(uintptr_t number)
+{
+    const struct worker *worker = workers[number];
+
+    areas[number].gs = 0x1111 * (number + 1);
+    expect_ok(limen_thread_set_bases(worker->thread,
+                                     (uint64_t)worker->page + LIMEN_THREAD_BLOCK_OFFSET,
+                                     (uint64_t)&areas[number].gs));
+}
 
 static uint64_t first_word_by_gs(void)
 {
@@ -133,19 +144,14 @@ static void keep_bases(void *number)
     leave_baton(me, THREADS);
 }
 
-static void keep_bases_of_all(bool preempted)
+static void keep_bases_of_all(void (*entry)(void *number), bool preempted)
 {
-    struct worker *workers[THREADS];
-
     spinning = preempted;
     reset_baton();
     for (uintptr_t i = 0; i < THREADS; i++) {
         workers[i] = new_worker(LOWER);
-        areas[i].gs = 0x1111 * (i + 1);
-        expect_ok(limen_thread_set_bases(workers[i]->thread,
-                                         (uint64_t)workers[i]->page + LIMEN_THREAD_BLOCK_OFFSET,
-                                         (uint64_t)&areas[i].gs));
-        start(workers[i], keep_bases, (void *)i);
+        set_bases(i);
+        start(workers[i], entry, (void *)i);
     }
     for (unsigned i = 0; i < THREADS; i++)
         join(workers[i]);
@@ -153,12 +159,12 @@ static void keep_bases_of_all(bool preempted)
 
 TEST(context, bases_are_kept_across_yields)
 {
-    keep_bases_of_all(false);
+    keep_bases_of_all(keep_bases, false);
 }
 
 TEST(context, bases_are_kept_across_preemption)
 {
-    keep_bases_of_all(true);
+    keep_bases_of_all(keep_bases, true);
 }
 
 static struct worker *self;
@@ -217,8 +223,6 @@ static void write_gs_bases(void *number)
 
 TEST(context, ring_3_may_write_any_gs_base)
 {
-    struct worker *workers[THREADS];
-
     if (!has_fsgsbase())
         return;
     reset_baton();
@@ -301,14 +305,29 @@ static void keep_selectors(void *number)
 
 static void keep_selectors_of_all(bool preempted)
 {
-    struct worker *workers[THREADS];
-
     spinning = preempted;
     reset_baton();
     for (uintptr_t i = 0; i < THREADS; i++)
         workers[i] = spawn(LOWER, keep_selectors, (void *)i);
     for (unsigned i = 0; i < THREADS; i++)
         join(workers[i]);
+}
+
+/* Loading a selector changes a base, so where one thread has a selector the bases of all are put
+ * back by other means. */
+static void keep_bases_beside_selectors(void *number)
+{
+    uintptr_t me = (uintptr_t)number;
+    uint64_t data = own_ss();
+
+    set_selectors(me == 0 ? data : 0, 0, me == 1 ? data : 0);
+    set_bases(me);
+    keep_bases(number);
+}
+
+TEST(context, bases_are_kept_beside_selectors)
+{
+    keep_bases_of_all(keep_bases_beside_selectors, false);
 }
 
 TEST(context, selectors_are_kept_across_yields)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* I/O ports: what each capability reaches, on devices that every PC has. */
 #include "kit.h"
+#include "victim.h"
 
 #define CMOS_INDEX    0x70u
 #define CMOS_DATA     0x71u
@@ -174,4 +175,19 @@ TEST(ports, revoking_takes_the_narrowed_back)
 
     expect_ok(limen_revoke(OWN_TABLE, part));
     expect(is_empty(smaller) && !is_empty(part));
+}
+
+/* Without the kernel's help: the TSS could have a bitmap of the ports that ring 3 may use, of which
+ * the first would be these. */
+TEST(ports, none_is_open_to_an_instruction)
+{
+    enum { PORTS_TRIED = 1024 };
+    struct victim victim = new_victim();
+    struct limen_regs regs = victim_regs(&victim, snippet_in);
+
+    for (regs.rdx = 0; regs.rdx < PORTS_TRIED; regs.rdx++) {
+        run_victim(&victim, &regs);
+        expect_exception(&victim, GENERAL_PROTECTION, 0, &regs);
+        expect_ok(limen_thread_suspend(victim.worker->thread));
+    }
 }

@@ -30,17 +30,13 @@ $(BUILD)/test/entry.img $(BUILD)/test/check/entry.img: $(BUILD)/test/%entry.img:
 
 TEST_FILES += $(BUILD)/test/entry.img $(BUILD)/test/check/entry.img
 
-# Every path; an exception costs about a millisecond.
-INJECTED := null_system_call null_system_call_with_extended_registers fast_call general_call \
-            invalid_opcode page_fault timer line paranoid
-
 ## Inject NMI, #DB and #MC at every instruction boundary of the ways into the kernel and out of it,
 ## with and without its checks, and print how many were survived.
 .PHONY: inject
 inject:
 	@$(SUBMAKE) entry-files >&2
-	@test/entry/inject.py --table $(INJECTED)
-	@test/entry/inject.py --table --check $(INJECTED)
+	@test/entry/inject.py --table
+	@test/entry/inject.py --table --check
 
 ## Storm the kernel with NMIs while ring 3 enters it 10 million times, and compare all results.
 .PHONY: storm

@@ -1,129 +1,176 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""NMI, #DB and #MC at every instruction boundary of the paths that paths.c goes (docs/injection.md).
+"""NMI, #DB and #MC at every instruction boundary of the ways into the kernel (docs/injection.md).
 
-    inject.py [--check] [--table] NAME...     tests of the guest, or `paranoid`
+    inject.py [--check] [--table] [NAME...]     tests of the guest, or `paranoid`; all when none is named
 
-A boundary is the moment before an instruction of the kernel is executed.  A path is stepped through
-once for each kind of exception, which is injected at each boundary on the way.  It has hit when the kernel leaves the handler to the very instruction, and was
-survived when all registers are as they were, and the guest finds its results right in the end.
+A boundary is the moment before an instruction of the kernel is executed.  How many a path has tells
+the emulator's own log of one round.  Then the path is stepped through once for each kind of
+exception, which is injected at each boundary on the way.  It has hit when the kernel leaves the
+handler to the very instruction, and was survived when all registers are as they were, and the guest
+finds its results right in the end.
 """
 
 import argparse
 import os
-import struct
+import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ovmf"))
 
-from kernel import Image, Symbols  # noqa: E402  (the path above is for the sake of the next two)
-from machine import BUILD, ROOT, Machine, MachineError, Settings, printable  # noqa: E402
+from injector import (INTERRUPTS, KINDS, VECTOR_DB, VECTOR_DF, VECTOR_MC,  # noqa: E402  (after the
+                      VECTOR_NMI, Injector)  # path above, as the next two)
+from kernel import Image  # noqa: E402
+from machine import BUILD, ROOT, Machine, MachineError, Settings  # noqa: E402
 from parked import parked  # noqa: E402
-from remote import Remote, RemoteError  # noqa: E402
+from remote import RemoteError  # noqa: E402
 
 SECONDS = 300
-WARM_ROUNDS = 2  # caches of the kernel's, such as a first use of the FPU, are out of the way
 
-VECTOR_DB, VECTOR_NMI, VECTOR_MC, VECTOR_TIMER = 1, 2, 18, 0xFD
+VECTOR_UD, VECTOR_TIMER = 6, 0xFD
 VECTOR_LINES = range(0x30, 0xB0)
-INTERRUPTS = 32  # and above
-EXCEPTIONS = (6, 7, 13, 14)
-FLAG_TF, FLAG_RF = 0x100, 0x10000
+EXCEPTIONS = (VECTOR_DB, VECTOR_UD, 7, 13, 14)
+WITH_ERROR_CODE = (8, 10, 11, 12, 13, 14, 17, 21, 29, 30)
 
-# Bank 9: valid, uncorrected, enabled, signalled, but no action required (SDM vol. 3, 16.6.3), as
-# memory scrubbing reports.
-MACHINE_CHECK = "mce 0 9 0xbd000000000000c0 0x5 0x1000 0x8c"
+# What the processor pushes, from RSP on; and a selector beyond the table (paths.c).
+FRAME_RIP, FRAME_CS = 0, 8
+SELECTOR_BAD = 0x7B
+SELECTOR_INDEX = ~7
+DESCRIPTOR_FLAGS, DESCRIPTOR_PRESENT = 5, 0x80
 
-JUMP, JUMP_SIZE = 0xE9, 5  # jmp rel32
+PARANOID = "paranoid"
+TESTS = ("null_system_call", "null_system_call_with_extended_registers", "fast_call",
+         "fast_call_with_extended_registers", "general_call", "invalid_opcode", "page_fault",
+         "debug_trap", "first_use", "iret_protection", "iret_not_present", "timer", "idle", "line",
+         "stubs", PARANOID)
 
-KINDS = {"NMI": VECTOR_NMI, "#DB": VECTOR_DB, "#MC": VECTOR_MC}
+# Instructions of entry.S that no exception can be injected at, and why.
+OUT_OF_REACH = {
+    "_start": "runs once, before the kernel can take an exception and has a thread to go on with",
+    "#DF": "its stub leads to the kernel's end; oops.py injects NMIs from there on",
+}
 
 
-class Injector:
-    """One machine, and the means to make exceptions in it."""
+@dataclass
+class Row:
+    """How often one kind of exception struck in one path."""
 
-    def __init__(self, machine, image, verbose=False):
-        self.image = image
+    path: str
+    kind: str
+    traced: list = field(default_factory=list)  # the emulator's count
+    passed: list = field(default_factory=list)  # ours
+    closed: int = 0  # where it could only overwrite another's frame
+    hit: int = 0
+    survived: int = 0
+
+    @property
+    def boundaries(self):
+        return len(self.traced) - self.closed
+
+    def __str__(self):
+        return (f"{self.path:45} {self.kind} {self.boundaries:5} boundaries {self.hit:5} hit "
+                f"{self.survived:5} survived")
+
+
+class Paths(Injector):
+    """Goes along paths through the kernel, and injects."""
+
+    def __init__(self, machine, image, verbose):
+        super().__init__(machine, image)
         self.verbose = verbose
-        self.guest = Symbols(BUILD / "test" / "entry" / "paths.elf")
-        self.remote = Remote(machine)
-        self.covered = set()
         self.rows = []
-        self.vectors = ()
-        self.scratch = image["_start"]  # no more needed by the kernel once it runs
-
-    def prepare(self):
-        """Stops in the guest at the first round."""
-        self.remote.break_at(self.guest["path_begin"])
-        while True:
-            self.remote.resume()
-            registers = self.remote.registers()
-            if not registers.in_kernel:
-                break
-            # The firmware or the loader, at the same address.
-            self.remote.step(registers)
-        self.vectors = self.image.vectors(self.remote)
-
-    # Making exceptions.
-
-    def arm(self, kind, registers):
-        """Makes the exception pending for the moment before the next instruction."""
-        if kind == "NMI":
-            self.remote.monitor("nmi")
-        elif kind == "#MC":
-            said = self.remote.monitor(MACHINE_CHECK)
-            if said:
-                raise RemoteError(f"the emulator said: {said}")
-        else:
-            # A jump to where we are, with TF set: the trap comes after it.
-            jump = struct.pack("<Bi", JUMP, registers.rip - self.scratch - JUMP_SIZE)
-            self.remote.write(self.scratch, jump)
-            self.remote.set(rip=self.scratch, eflags=registers.eflags | FLAG_TF)
-
-    def inject(self, kind, before):
-        """Injects at the present boundary and comes back to it.  What was wrong, or nothing."""
-        self.arm(kind, before)
-        leaving = self.image.leaving(before.rip)
-        self.remote.break_at(*leaving)
-        self.remote.resume()
-        at = self.remote.registers()
-        # In a window an interrupt may come first.
-        while at.rip in leaving and (self.image.leaves(self.remote, at)[0] or 0) >= INTERRUPTS:
-            self.remote.step(at)
-            self.remote.resume()
-            at = self.remote.registers()
-        if at.rip not in leaving:
-            return f"not hit: next was {self.image.place(at.rip)}"
-        vector, target = self.image.leaves(self.remote, at)
-        if vector not in (None, KINDS[kind]) or target != before.rip:
-            return f"not hit: vector {vector} to {self.image.place(target)} was"
-        if at.rip in (self.image.before_iret, self.image.before_ret):
-            at = self.remote.step(at)
-        at = self.remote.step(at)
-        differences = before.differences(at, FLAG_RF)
-        return f"not survived: {'; '.join(differences)}" if differences else None
+        self.covered = {kind: set() for kind in KINDS}
+        self.closed = False
+        self.stack_then = None
+        self.spoil = None
 
     def show(self, row):
+        self.rows.append(row)
+        if row.passed != row.traced:
+            at = next((i for i, pair in enumerate(zip(row.passed, row.traced)) if pair[0] != pair[1]),
+                      min(len(row.passed), len(row.traced)))
+            where = [self.image.place(way[at]) if at < len(way) else "the end"
+                     for way in (row.passed, row.traced)]
+            raise RemoteError(f"{row.path}, {row.kind}: boundary {at + 1} of {len(row.passed)} was "
+                              f"{where[0]}, but {where[1]} of {len(row.traced)} by the log")
         if self.verbose:
             print(row, flush=True)
 
-    # Walking paths.
+    def visit(self, row, registers):
+        row.passed.append(registers.rip)
+        if self.is_closed(row.kind, registers):
+            row.closed += 1
+            return
+        self.covered[row.kind].add(registers.rip)
+        fault = self.inject(row.kind, registers)
+        if fault:
+            raise RemoteError(f"{row.path}: {row.kind} before {self.image.place(registers.rip)} "
+                              f"(boundary {len(row.passed)}): {fault}")
+        row.hit += 1
+        row.survived += 1
+
+    def is_closed(self, kind, registers):
+        """Whether another of this kind cannot strike yet (docs/injection.md).  From the entry on: an
+        NMI waits for the IRETQ, a #DB finds the stack taken until the frame is gone from there or
+        the IST pointer is, and a #MC while MCIP is set shuts the processor down."""
+        if registers.rip == self.vectors[KINDS[kind]]:
+            self.closed = True
+            self.stack_then = self.debug_stack()
+        elif self.closed and kind == "#DB":
+            self.closed = (registers.rip != self.image.after_copy and
+                           self.debug_stack() == self.stack_then)
+        was = self.closed
+        if was and kind == "#MC" and self.ends_machine_check(registers):
+            self.closed = False
+        return was
+
+    # The guest's paths.
 
     def walk(self, visit):
-        """Steps through the kernel to ring 3 or idleness, visiting each boundary."""
+        """Steps through the kernel to ring 3 or a halt, visiting each boundary."""
         registers = self.remote.registers()
-        while registers.in_kernel and not self.image.is_idle(registers.rip):
+        while registers.in_kernel:
             visit(registers)
-            registers = self.remote.step(registers)
+            if registers.rip == self.image.halt:
+                break  # no step ends there
+            registers = self.step(registers)
+
+    def step(self, registers):
+        """One instruction; where the victim's IRETQ is to fault, that first."""
+        if (not self.spoil or registers.rip != self.image["exit_iret"] or
+                self.remote.words(registers.rsp + FRAME_RIP, 1)[0] != self.guest["unreachable"]):
+            return self.remote.step(registers)
+        undo = self.spoil(registers.rsp + FRAME_CS)
+        registers = self.remote.step(registers)
+        undo()
+        return registers
+
+    def bad_selector(self, place):
+        """IRETQ would load a CS beyond the descriptor table."""
+        self.remote.write(place, SELECTOR_BAD.to_bytes(8, "little"))
+        return lambda: None
+
+    def absent_segment(self, place):
+        """The descriptor of the CS that IRETQ would load is marked as not present."""
+        selector, = self.remote.words(place, 1)
+        table = re.search(r"GDT=\s*([0-9a-f]+)", self.remote.monitor("info registers"))[1]
+        flags_at = int(table, 16) + (selector & SELECTOR_INDEX) + DESCRIPTOR_FLAGS
+        flags = self.remote.read(flags_at, 1)
+        self.remote.write(flags_at, bytes([flags[0] & ~DESCRIPTOR_PRESENT]))
+        return lambda: self.remote.write(flags_at, flags)
 
     def entries(self, path):
-        """Where a path enters the kernel: (always, once a round)."""
+        """Where what is walked of a path begins: (always, once a round)."""
         always = {self.image["syscall_entry"], *(self.vectors[v] for v in EXCEPTIONS)}
         # How often the timer has to be set again before a deadline depends on the host.
-        once = [VECTOR_TIMER] * ("timer" in path) + [*VECTOR_LINES] * ("line" in path)
-        return always, {self.vectors[vector] for vector in once}
+        once = {self.vectors[v] for v in [VECTOR_TIMER] * ("timer" in path) +
+                [*VECTOR_LINES] * ("line" in path)}
+        if "idle" in path:
+            # The way there would take longer than the deadline, so that nothing halted.
+            always, once = set(), once | {self.image.awake}
+        return always, once
 
     def round(self, path, visit):
         """One round: visits each boundary of each entry in it."""
@@ -134,134 +181,171 @@ class Injector:
             registers = self.remote.registers()
             if registers.rip == self.guest["path_end"]:
                 break
-            if registers.rip in once:
-                once = ()
+            once -= {registers.rip}
             self.remote.break_at()
             self.walk(visit)
-        self.remote.break_at(self.guest["path_begin"])
 
-    def next_path(self):
-        """The name of the path whose round has begun, or None after the last."""
-        return self.remote.text(self.remote.registers().rdi)
+    def run_round(self):
+        """One round without a stop, but to spoil an IRETQ."""
+        while True:
+            self.remote.break_at(self.guest["path_end"],
+                                 *[self.image["exit_iret"]] * bool(self.spoil))
+            self.remote.resume()
+            registers = self.remote.registers()
+            if registers.rip == self.guest["path_end"]:
+                break
+            self.remote.break_at()
+            self.step(registers)
 
-    def path(self, path):
-        """All rounds of a path; stops at the beginning of the one after."""
+    def traced_round(self, path):
+        """The boundaries of a round, by the emulator's log."""
+        always, once = self.entries(path)
+        found = []
+        for entry in self.pieces(self.traced(self.run_round)):
+            if entry[0] in always | once:
+                found += entry
+            once -= {entry[0]}
+        return found
+
+    def pieces(self, addresses):
+        """Runs of the kernel's addresses, each from an entry to ring 3 or a halt."""
+        starts = {self.image.awake, *self.vectors[INTERRUPTS:]}
+        pieces, piece = [], []
+        for address in addresses:
+            ends = not self.image.is_kernel(address)
+            if piece and (ends or address in starts or piece[-1] == self.image.halt):
+                pieces.append(piece)
+                piece = []
+            if not ends:
+                piece.append(address)
+        return pieces + [piece] * bool(piece)
+
+    def path(self, test):
+        self.spoil = {"iret_protection": self.bad_selector,
+                      "iret_not_present": self.absent_segment}.get(test)
+        path = self.remote.text(self.remote.registers().rdi)
         for _ in range(WARM_ROUNDS):
             self.round(path, lambda registers: None)
-            self.remote.resume()
+            self.stop_at(self.guest["path_begin"])
+        traced = self.traced_round(path)
         for kind in KINDS:
-            row = Row(path, kind)
-            self.rows.append(row)
-            self.round(path, lambda registers: self.visit(row, registers))
+            self.stop_at(self.guest["path_begin"])
+            row = Row(path, kind, traced)
+            self.closed = False
+            self.round(path, lambda registers, row=row: self.visit(row, registers))
             self.show(row)
-            if kind != list(KINDS)[-1]:
-                self.remote.resume()
 
-    def visit(self, row, registers):
-        row.boundaries += 1
-        self.covered.add(registers.rip)
-        fault = self.inject(row.kind, registers)
-        if fault:
-            raise RemoteError(f"{row.path}: {row.kind} before {self.image.place(registers.rip)} "
-                              f"(boundary {row.boundaries}): {fault}")
-        row.hit += 1
-        row.survived += 1
+    def stubs(self):
+        """The few instructions that are each vector's own, with a frame as ring 3's #UD makes it."""
+        rows = [Row("the stub of each vector", kind) for kind in KINDS]
+        for vector, stub in enumerate(self.vectors):
+            # Those on stacks of their own are paths by themselves.
+            if stub and vector not in (VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC):
+                self.stub(rows, vector)
+        for row in rows:
+            self.show(row)
+
+    def stub(self, rows, vector):
+        behind = self.image["interrupt_entry" if vector >= INTERRUPTS else "exception_entry"]
+        self.enter_stub(vector)
+        traced = self.traced(lambda: self.stop_at(behind))
+        for row in rows:
+            row.traced += traced
+            registers = self.enter_stub(vector)
+            while registers.rip != behind:
+                self.visit(row, registers)
+                self.remote.break_at()
+                registers = self.remote.step(registers)
+
+    def enter_stub(self, vector):
+        """Stops at a vector's first instruction as the processor would have got there."""
+        at = self.stop_at(self.vectors[VECTOR_UD])
+        rsp = at.rsp
+        if vector in WITH_ERROR_CODE:
+            rsp -= 8
+            self.remote.write(rsp, bytes(8))
+        self.remote.set(rip=self.vectors[vector], rsp=rsp)
+        return self.remote.registers()
 
     # The paranoid entries themselves.
 
-    def stop_at(self, address):
-        self.remote.break_at(address)
-        self.remote.resume()
-        return self.remote.registers()
+    def run_back(self, target):
+        """Runs until what a handler interrupted goes on."""
+        registers = None
+        while not registers or (registers.rip, registers.rsp) != (target.rip, target.rsp):
+            if registers and registers.rip == target.rip:
+                self.remote.break_at()
+                self.remote.step(registers)
+            registers = self.stop_at(target.rip)
 
-    def enter(self, kind, before):
-        """Makes an exception at the present boundary and stops at its handler's first one."""
-        self.arm(kind, before)
-        registers = self.stop_at(self.vectors[KINDS[kind]])
-        self.remote.break_at()
-        return registers
-
-    def leave(self, registers, target, row=None):
-        """Steps out of a handler to the boundary that it interrupted, with `row` injecting before
-        each instruction of it."""
-        tail = False
-        while (registers.rip, registers.rsp) != (target.rip, target.rsp):
-            # Another of the same kind: an NMI waits for the IRETQ, a #MC before MCIP is clear shuts
-            # the processor down, and a #DB finds the stack taken before the handler has moved the
-            # IST pointer (docs/injection.md).
-            tail = tail or registers.rip == self.image.after_paranoid
-            if row and (tail and row.kind != "NMI" or row.kind != row.path.split()[-1]):
-                self.visit(row, registers)
-            self.remote.break_at()
-            registers = self.remote.step(registers)
-        differences = target.differences(registers, FLAG_RF)
-        if differences:
-            raise RemoteError(f"{row.path if row else ''}: not survived: {'; '.join(differences)}")
+    def handlers(self, name, outer, inners, reach):
+        """Each of `inners` in the handler of `outer`, from where `reach` stops to where it was, which
+        `leave` then leaves."""
+        before, finish = reach()
+        self.enter(outer, before)
+        traced = self.traced(lambda: self.run_back(before))
+        finish()
+        for inner in inners:
+            row = Row(f"in {name}, handler of {outer}", inner, traced)
+            before, finish = reach()
+            self.closed = False
+            self.leave(self.enter(outer, before), before,
+                       lambda registers, row=row: self.visit(row, registers))
+            self.show(row)
+            finish()
 
     def paranoid_entries(self):
-        """Each kind in the handlers of each, out of the first instruction of a system call, which
-        still has the user's stack and GS base, and out of C; and the last in a #DB in an NMI."""
-        for place in ("syscall_entry", "kernel_syscall"):
+        """Each kind in the handlers of each: out of ring 3, out of the first instruction of a system
+        call, which still has the user's stack and GS base, and out of C; and in handlers in an NMI's."""
+        places = {"ring 3": self.guest["path_begin"], "syscall_entry": self.image["syscall_entry"],
+                  "kernel_syscall": self.image["kernel_syscall"]}
+        for name, place in places.items():
+            def reach(place=place):
+                before = self.stop_at(place)
+                self.use_first_stacks()
+                return before, lambda: None
             for outer in KINDS:
-                for inner in KINDS:
-                    if inner == outer == "NMI":
-                        continue
-                    before = self.stop_at(self.image[place])
-                    row = Row(f"in {place}, handler of {outer}", inner)
-                    self.rows.append(row)
-                    self.leave(self.enter(outer, before), before, row)
-                    self.show(row)
-        for middle, inner in (("#DB", "#MC"), ("#MC", "#DB")):
+                if (name, outer) != ("ring 3", "#DB"):  # the guest makes that one itself
+                    self.handlers(name, outer, [i for i in KINDS if (outer, i) != ("NMI", "NMI")],
+                                  reach)
+
+        def reach_nested():
             before = self.stop_at(self.image["kernel_syscall"])
+            self.use_first_stacks()
             self.enter("NMI", before)
             between = self.stop_at(self.image["kernel_count"])
-            row = Row(f"in kernel_count, in NMI, handler of {middle}", inner)
-            self.rows.append(row)
-            self.leave(self.enter(middle, between), between, row)
-            self.leave(between, before)
-            self.show(row)
+            return between, lambda: self.leave(between, before)
+        for outer in ("#DB", "#MC"):
+            self.handlers("kernel_count, in NMI", outer, ["#DB", "#MC"], reach_nested)
 
 
-@dataclass
-class Row:
-    """How often one kind of exception struck in one path."""
-
-    path: str
-    kind: str
-    boundaries: int = 0
-    hit: int = 0
-    survived: int = 0
-
-    def __str__(self):
-        return (f"{self.path:45} {self.kind} {self.boundaries:5} boundaries {self.hit:5} hit "
-                f"{self.survived:5} survived")
-
-
-PARANOID = "paranoid"
-ROUNDS = WARM_ROUNDS + len(KINDS)
-PARANOID_ROUNDS = 40
+WARM_ROUNDS = 2  # caches of the kernel's, such as a first use of the FPU, are out of the way
+ROUNDS = {PARANOID: 100, "stubs": 1000}
+ROUNDS_OF_PATH = WARM_ROUNDS + 1 + len(KINDS)
 
 
 def run(image_file, image, name, verbose):
-    paranoid = name == PARANOID
-    test = "null_system_call" if paranoid else name
-    rounds = PARANOID_ROUNDS if paranoid else ROUNDS
+    """(whether all was survived, the injector)"""
+    test = "null_system_call" if name == PARANOID else name
+    rounds = ROUNDS.get(name, ROUNDS_OF_PATH)
     settings = parked(Settings(image=image_file, kernel=image.path,
-                               cmdline=f"rounds={rounds} suite=entry only={test}"))
+                               cmdline=f"injected rounds={rounds} suite=entry only={test}"))
     with Machine(settings) as machine:
-        injector = Injector(machine, image, verbose)
+        injector = Paths(machine, image, verbose)
         try:
             injector.prepare()
-            if paranoid:
+            if name == PARANOID:
                 injector.paranoid_entries()
+            elif name == "stubs":
+                injector.stubs()
             else:
-                injector.path(injector.next_path())
+                injector.path(name)
             injector.remote.break_at()
             injector.remote.detach()
             outcome = machine.finish(SECONDS)
         except (RemoteError, MachineError) as error:
             print(f"{name}: {error}")
-            print(printable(bytes(machine.serial))[-2000:])
+            print(injector.last_words())
             return False, injector
     if f"ok entry/{test}" not in outcome.output or "not ok" in outcome.output:
         print(f"{name}: the guest found\n{outcome.output}\n{outcome.describe()}")
@@ -269,20 +353,44 @@ def run(image_file, image, name, verbose):
     return all(0 < row.boundaries == row.hit == row.survived for row in injector.rows), injector
 
 
+def coverage(image, vectors, covered):
+    """Says how much of entry.S was injected at; what is neither that nor excused, a line each."""
+    entries = set(image.instructions)
+    reached = set.union(*covered.values()) & entries
+    start, double_fault = image["_start"], vectors[VECTOR_DF]
+    excused = {address for address in entries
+               if start <= address < start + image.sizes["_start"] or
+               double_fault <= address < min(v for v in vectors if v > double_fault)}
+    by_kind = ", ".join(f"{kind} at {len(found & entries)}" for kind, found in covered.items())
+    print(f"note: entry.S has {len(entries)} instructions: {len(reached)} injected at ({by_kind}), "
+          f"{len(excused)} out of reach ({', '.join(OUT_OF_REACH)})")
+    wrong = {address: "was injected at, but counts as out of reach" for address in reached & excused}
+    wrong |= {address: "was never injected at" for address in entries - reached - excused}
+    return [f"{image.place(address)} ({image.instructions[address]}) {why}"
+            for address, why in sorted(wrong.items())]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="the kernel with its checks on")
     parser.add_argument("--table", action="store_true", help="show each path")
-    parser.add_argument("tests", nargs="+", help=f"tests of the guest, or {PARANOID}")
+    parser.add_argument("tests", nargs="*", help=f"tests of the guest, or {PARANOID}; all")
     options = parser.parse_args()
     os.chdir(ROOT)
     room = "check/" if options.check else ""
     image = Image(BUILD / f"{room}kernel.elf")
-    good, rows = True, []
-    for test in options.tests:
+    good, rows, covered, vectors = True, [], {kind: set() for kind in KINDS}, ()
+    for test in options.tests or TESTS:
         passed, injector = run(BUILD / f"test/{room}entry.img", image, test, options.table)
         good = good and passed
         rows += injector.rows
+        vectors = injector.vectors
+        for kind in KINDS:
+            covered[kind] |= injector.covered[kind]
+    if good and not options.tests:
+        wrong = coverage(image, vectors, covered)
+        good = not wrong
+        print(*wrong, sep="\n", end="\n" * bool(wrong))
     totals = [sum(getattr(row, column) for row in rows)
               for column in ("boundaries", "hit", "survived")]
     print("note: {} boundaries, {} hit, {} survived".format(*totals))

@@ -16,12 +16,13 @@ class Symbols:
 
     def __init__(self, path):
         self.path = path
-        listed = subprocess.run(["llvm-nm", "--defined-only", path], check=True,
+        listed = subprocess.run(["llvm-nm", "--defined-only", "--print-size", path], check=True,
                                 capture_output=True, text=True).stdout
-        self.addresses = {}
+        self.addresses, self.sizes = {}, {}
         for line in listed.splitlines():
-            address, _, name = line.split()
+            address, *size, _, name = line.split()
             self.addresses[name] = int(address, 16)
+            self.sizes[name] = int(size[0], 16) if size else 0
         self.sorted = sorted((address, name) for name, address in self.addresses.items())
 
     def __getitem__(self, name):
@@ -40,15 +41,19 @@ class Image(Symbols):
 
     def __init__(self, path):
         super().__init__(path)
-        self.instructions = self._disassemble("syscall_entry", "idle_loop")
+        # All of entry.S.
+        self.instructions = self._disassemble("_start", "vector_stubs")
         back = self._from("exit_same_gs", "iretq")
         jump = self._from("paranoid_entry", "retq")
         # The last instruction of each way out of a paranoid entry, and the one before.
         self.iret, self.ret = back[-1], jump[-1]
         self.before_iret, self.before_ret = back[-2], jump[-2]
-        call = [address for address in self.instructions
-                if re.match(r"callq?\s.*<arch_paranoid>", self.instructions[address])][0]
-        self.after_paranoid = min(a for a in self.instructions if a > call)
+        # From where on a frame of ring 3's is no longer on the stack of #DB or #MC.
+        copied = self._from("ist_entry", "rep")[-1]
+        self.after_copy = min(address for address in self.instructions if address > copied)
+        # The idle loop: to be halted, and what comes after.
+        self.halt = self["idle_loop"]
+        self.awake = min(address for address in self.instructions if address > self.halt)
 
     def leaving(self, target):
         """Where to stop a handler that will leave to `target`; not there itself."""
@@ -56,9 +61,10 @@ class Image(Symbols):
                 self.before_ret if target == self.ret else self.ret}
 
     def _disassemble(self, first, last):
+        """Two symbols, and all between: {address: instruction}."""
         listed = subprocess.run(
             ["llvm-objdump", "-d", "--no-show-raw-insn", f"--start-address={self[first]:#x}",
-             f"--stop-address={self[last]:#x}", self.path],
+             f"--stop-address={self[last] + self.sizes[last]:#x}", self.path],
             check=True, capture_output=True, text=True).stdout
         return {int(match[1], 16): match[2]
                 for match in re.finditer(r"^\s*([0-9a-f]+):\s+(.*)$", listed, re.M)}
@@ -84,8 +90,17 @@ class Image(Symbols):
         """The entry of each vector."""
         return remote.words(self["vector_table"], VECTORS * VECTOR_WORDS)[::VECTOR_WORDS]
 
-    def is_idle(self, address):
-        return 0 <= address - self["idle_loop"] < 8
+    @staticmethod
+    def is_kernel(address):
+        return address >> 63 != 0
+
+    def offsets(self, *members):
+        """Of members of struct cpu, by gdb."""
+        questions = [word for member in members
+                     for word in ("-ex", f"print/d (long)&((struct cpu *)0)->{member}")]
+        said = subprocess.run(["gdb", "--batch", "--nx", *questions, self.path], check=True,
+                              capture_output=True, text=True).stdout
+        return [int(number) for number in re.findall(r"^\$\d+ = (\d+)$", said, re.M)]
 
     def leaves(self, remote, registers):
         """(vector, RIP) of the frame by which the kernel is about to leave; no vector without."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ovmf"))
 
-from inject import VECTOR_DB, VECTOR_NMI, Injector  # noqa: E402  (see above)
+from injector import VECTOR_DB, VECTOR_NMI, Injector  # noqa: E402  (see above)
 from kernel import Image  # noqa: E402
 from machine import BUILD, ROOT, Machine, MachineError, Settings  # noqa: E402
 from parked import parked  # noqa: E402

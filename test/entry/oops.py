@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ovmf"))
 
-from inject import VECTOR_NMI, Injector  # noqa: E402  (the path above is for the sake of these)
+from injector import VECTOR_NMI, Injector  # noqa: E402  (the path above is for the sake of these)
 from kernel import Image  # noqa: E402
 from machine import BUILD, ROOT, Machine, MachineError, Settings  # noqa: E402
 from parked import parked  # noqa: E402
@@ -238,9 +238,10 @@ def in_order(patterns, text):
     return None
 
 
-def run(name, image):
+def run(name, image, image_file=BUILD / "test/entry.img"):
+    """What went wrong, or nothing."""
     scenario, test, ends, patterns = SCENARIOS[name]
-    settings = parked(Settings(image=BUILD / "test/entry.img", kernel=image.path,
+    settings = parked(Settings(image=image_file, kernel=image.path,
                                cmdline=f"injected suite=entry only={test}"))
     with Machine(settings) as machine:
         injector = Injector(machine, image)

@@ -22,6 +22,26 @@ spin:
 spin_end:
 	.size	spin, . - spin
 
+	.globl	stay
+	.type	stay, @function
+stay:
+	jmp	stay
+	.size	stay, . - stay
+
+	.globl	use_extended, use_extended_end
+	.type	use_extended, @function
+use_extended:
+	pxor	%xmm0, %xmm0
+use_extended_end:
+	ud2
+	.size	use_extended, . - use_extended
+
+	.globl	unreachable
+	.type	unreachable, @function
+unreachable:
+	ud2
+	.size	unreachable, . - unreachable
+
 /* Offsets in struct extended. */
 #define MXCSR   256
 #define FS_BASE 264
@@ -34,6 +54,8 @@ extended_load:
 	movaps	16 * \n(%rdi), %xmm\n
 	.endr
 	ldmxcsr	MXCSR(%rdi)
+	mov	GS_BASE(%rdi), %rax
+	wrgsbase %rax
 	ret
 	.size	extended_load, . - extended_load
 

@@ -14,6 +14,10 @@
 
 #define ROUNDS_DEFAULT 20u
 
+#define MXCSR_ALL_MASKED 0x1f80u
+#define GS_BASE          0x0000234500000000ul
+
+#define NO_STACK     0x0000000000666000ull /* what needs none runs with this in RSP */
 #define SERVER_LABEL 0x515u
 #define NOWHERE      0x0000000000777000ull /* mapped by nobody */
 
@@ -31,26 +35,25 @@ static unsigned rounds(void)
 
 /* -- what a path must not change besides the general registers -- */
 
-static struct extended before;
-
-static void fill_extended(void)
+void extended_fill(struct extended *pattern, unsigned first)
 {
     for (unsigned i = 0; i < 16; i++)
-        memset(before.xmm[i], (int)(0xa0 + i), 16);
-    before.mxcsr = 0x1f80;
-    extended_load(&before);
-    extended_store(&before);
+        memset(pattern->xmm[i], (int)(first + i), sizeof pattern->xmm[i]);
+    pattern->mxcsr = MXCSR_ALL_MASKED;
+    pattern->gs_base = GS_BASE + first;
+    extended_load(pattern);
+    extended_store(pattern);
 }
 
-static void expect_extended(void)
+void expect_extended(const struct extended *pattern)
 {
-    static struct extended after;
+    struct extended found;
 
-    extended_store(&after);
-    expect(memcmp(before.xmm, after.xmm, sizeof before.xmm) == 0);
-    expect_equal(after.mxcsr, before.mxcsr);
-    expect_equal(after.fs_base, before.fs_base);
-    expect_equal(after.gs_base, before.gs_base);
+    extended_store(&found);
+    expect(memcmp(found.xmm, pattern->xmm, sizeof found.xmm) == 0);
+    expect_equal(found.mxcsr, pattern->mxcsr);
+    expect_equal(found.fs_base, pattern->fs_base);
+    expect_equal(found.gs_base, pattern->gs_base);
 }
 
 /* One system call with a known pattern in every register, as one round of a path. */
@@ -86,9 +89,11 @@ TEST(entry, null_system_call)
 
 TEST(entry, null_system_call_with_extended_registers)
 {
-    fill_extended();
+    struct extended before;
+
+    extended_fill(&before, 0xa0);
     null_calls("null system call, extended registers in use");
-    expect_extended();
+    expect_extended(&before);
 }
 
 /* -- IPC -- */
@@ -110,14 +115,33 @@ static void echo(void *unused)
     }
 }
 
-static void calls(const char *path, bool fast)
+/* The same with registers of its own to be kept, which it looks at when the caller is done. */
+static void echo_with_extended_registers(void *unused)
+{
+    struct extended before;
+    struct limen_regs regs;
+
+    (void)unused;
+    extended_fill(&before, 0x40);
+    fill_pattern(&regs, NULL, 0);
+    regs.rax = LIMEN_SYS_WAIT;
+    for (;;) {
+        regs.rdi = limen_target(endpoint, reply);
+        system_call(&regs);
+        expect_extended(&before);
+        regs.rax = LIMEN_SYS_REPLY_WAIT;
+        regs.words[7] = ~regs.words[7];
+    }
+}
+
+static void calls(const char *path, bool fast, void (*server)(void *))
 {
     struct limen_regs in, want;
 
     expect_ok(limen_call4(KERNEL, LIMEN_KERNEL_FAST_PATH, (uint64_t[4]){fast}));
     endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
     reply = make(LIMEN_TYPE_REPLY, 0);
-    spawn(HIGHER, echo, NULL);
+    spawn(HIGHER, server, NULL);
     fill_pattern(&in, NULL, 0);
     in.rax = LIMEN_SYS_CALL;
     in.rdi = endpoint;
@@ -132,28 +156,36 @@ static void calls(const char *path, bool fast)
 
 TEST(entry, fast_call)
 {
-    calls("IPC call and reply, fast path", true);
+    calls("IPC call and reply, fast path", true, echo);
 }
 
 TEST(entry, general_call)
 {
-    calls("IPC call and reply, general path", false);
+    calls("IPC call and reply, general path", false, echo);
+}
+
+TEST(entry, fast_call_with_extended_registers)
+{
+    struct extended before;
+
+    extended_fill(&before, 0xa0);
+    calls("IPC call and reply, extended registers", true, echo_with_extended_registers);
+    expect_extended(&before);
 }
 
 /* -- exceptions -- */
 
-static void faults(const char *path, const char *snippet, enum vector vector, uint64_t error)
+/* A victim that faults from `regs` again and again, its handler, and back. */
+static void faults(const char *path, const struct limen_regs *regs, enum vector vector,
+                   uint64_t error)
 {
     struct victim victim = new_victim();
-    struct limen_regs regs, want;
+    struct limen_regs want = *regs;
     struct fault fault;
 
-    fill_pattern(&regs, snippet, victim.stack_top - 512);
-    regs.rax = NOWHERE;
-    want = regs;
     want.origin = vector;
     want.error = error;
-    run_victim(&victim, &regs);
+    run_victim(&victim, regs);
     fault = next_fault(&victim);
     for (unsigned i = 0; i < rounds(); i++) {
         path_begin(path);
@@ -169,12 +201,49 @@ static void faults(const char *path, const char *snippet, enum vector vector, ui
 
 TEST(entry, invalid_opcode)
 {
-    faults("#UD to its handler and back", snippet_ud2, INVALID_OPCODE, 0);
+    struct limen_regs regs;
+
+    fill_pattern(&regs, snippet_ud2, NO_STACK);
+    faults("#UD to its handler and back", &regs, INVALID_OPCODE, 0);
 }
 
 TEST(entry, page_fault)
 {
-    faults("#PF to its handler and back", snippet_store, PAGE_FAULT, PF_WRITE | PF_USER);
+    struct limen_regs regs;
+
+    fill_pattern(&regs, snippet_store, NO_STACK);
+    regs.rax = NOWHERE;
+    faults("#PF to its handler and back", &regs, PAGE_FAULT, PF_WRITE | PF_USER);
+}
+
+TEST(entry, debug_trap)
+{
+    struct limen_regs regs;
+
+    fill_pattern(&regs, stay, NO_STACK);
+    regs.rflags |= FLAG_TF;
+    faults("#DB to its handler and back", &regs, DEBUG, 0);
+}
+
+/* A thread's first use of its extended registers.  It faults after it, which ends the round. */
+TEST(entry, first_use)
+{
+    for (unsigned i = 0; i < rounds(); i++) {
+        struct victim victim = new_victim();
+        struct limen_regs regs, want;
+        struct fault fault;
+
+        fill_pattern(&regs, use_extended, NO_STACK);
+        path_begin("#NM, first use of extended registers");
+        run_victim(&victim, &regs);
+        fault = next_fault(&victim);
+        path_end();
+        want = regs;
+        want.rip = (uint64_t)use_extended_end;
+        want.origin = INVALID_OPCODE;
+        want.error = 0;
+        expect_regs(&fault.regs, &want, "the thread after its first use");
+    }
 }
 
 /* -- interrupts -- */
@@ -205,12 +274,12 @@ static void expect_spinner(const struct worker *spinner, struct limen_regs *want
 
 #define WAIT_NS 200000u
 
-static void waits(const char *path)
+static void waits(const char *path, uint64_t ns)
 {
     for (unsigned i = 0; i < rounds(); i++) {
         uint64_t bits;
         path_begin(path);
-        expect_error(limen_wait_notification(NEVER, now() + WAIT_NS, &bits), LIMEN_TIMED_OUT);
+        expect_error(limen_wait_notification(NEVER, now() + ns, &bits), LIMEN_TIMED_OUT);
         path_end();
     }
 }
@@ -220,8 +289,16 @@ TEST(entry, timer)
     struct limen_regs regs;
     struct worker *spinner = start_spinner(&regs);
 
-    waits("wait, timer interrupt out of ring 3");
+    waits("wait, timer interrupt out of ring 3", WAIT_NS);
     expect_spinner(spinner, &regs);
+}
+
+/* Long enough for the injector to be done with the idle loop before. */
+#define IDLE_NS 20000000u
+
+TEST(entry, idle)
+{
+    waits("wait, timer interrupt out of idle", IDLE_NS);
 }
 
 /* The 8254, Intel 231164: channel 0 at its own port, both bytes of the count, mode 0 (one edge when
@@ -229,7 +306,7 @@ TEST(entry, timer)
 #define PIT_COUNTER 0x40u
 #define PIT_CONTROL 0x43u
 #define PIT_ONCE    0x30u
-#define PIT_COUNT   5000u
+#define PIT_COUNT   50000u /* 42 ms: the test is waiting by then */
 #define PIT_LINE    0u
 
 static void count_down(void)
@@ -265,18 +342,85 @@ TEST(entry, line)
 
 /* -- what only the injector can make -- */
 
-#define MACHINE_CHECK 18u
+#define MACHINE_CHECK       18u
+#define SEGMENT_NOT_PRESENT 11u
+#define SELECTOR_RPL        3u
+#define SELECTOR_BAD        0x7bu /* beyond the descriptors that there are (inject.py) */
 
-/* The injector has a memory error strike the victim, and one be corrected. */
+static void expect_injector(void)
+{
+    char text[2];
+
+    expect(limen_boot_option("injected", text, sizeof text));
+}
+
+/* The injector has the IRETQ to the victim fault, by the selector that the victim has then. */
+static void faulting_iret(const char *path, unsigned vector, uint64_t cs)
+{
+    struct victim victim = new_victim();
+    struct limen_regs regs, want;
+    struct fault fault;
+
+    expect_injector();
+    fill_pattern(&regs, unreachable, NO_STACK);
+    want = regs;
+    want.origin = vector;
+    want.error = cs & ~(uint64_t)SELECTOR_RPL;
+    want.cs = cs;
+    for (unsigned i = 0; i < rounds(); i++) {
+        path_begin(path);
+        if (i == 0)
+            run_victim(&victim, &regs);
+        else
+            resume_victim_with(&victim, &regs);
+        fault = next_fault(&victim);
+        path_end();
+        expect_equal(fault.detail[0], vector);
+        expect_regs(&fault.regs, &want, path);
+    }
+}
+
+TEST(entry, iret_protection)
+{
+    faulting_iret("IRETQ that raises #GP", GENERAL_PROTECTION, SELECTOR_BAD);
+}
+
+TEST(entry, iret_not_present)
+{
+    faulting_iret("IRETQ that raises #NP", SEGMENT_NOT_PRESENT, own_cs());
+}
+
+/* The injector leads each fault to the entry of another vector.  An interrupt leaves no trace, and
+ * then, as after a first use of the FPU, comes the fault as it is. */
+TEST(entry, stubs)
+{
+    struct victim victim = new_victim();
+    struct limen_regs regs, want;
+
+    expect_injector();
+    fill_pattern(&regs, snippet_ud2, NO_STACK);
+    run_victim(&victim, &regs);
+    next_fault(&victim);
+    for (unsigned i = 0; i < rounds(); i++) {
+        path_begin("the stub of each vector");
+        resume_victim(&victim);
+        struct fault fault = next_fault(&victim);
+        path_end();
+        want = regs;
+        want.origin = fault.regs.origin;
+        want.error = fault.regs.error;
+        expect_regs(&fault.regs, &want, "stubs");
+    }
+}
+
+/* A memory error strikes the victim, and one is corrected. */
 TEST(entry, machine_check)
 {
     struct victim victim = new_victim();
     struct limen_regs regs;
     struct fault fault;
 
-    char text[2];
-
-    expect(limen_boot_option("injected", text, sizeof text));
+    expect_injector();
     fill_pattern(&regs, spin, victim.stack_top - 512);
     path_begin("machine check in ring 3");
     run_victim(&victim, &regs);

@@ -20,6 +20,9 @@ LAYOUT = struct.Struct(f"<{len(GENERAL)}Q{len(SELECTORS)}I{len(BASES)}Q")
 
 READ_MAX = 1024  # bytes of one packet
 
+# What a machine stops with, by number of signal: at a breakpoint, and when it has shut down.
+TRAPPED, SHUT_DOWN = "T05", "T03"
+
 SECONDS = 30  # no command takes as long, unless the machine hangs
 
 
@@ -56,6 +59,7 @@ class Remote:
         while not machine.monitor("query-status")["running"]:
             time.sleep(0.01)
         machine.monitor("stop")
+        self.machine = machine
         path = machine.directory.path / "gdb"
         machine.human_monitor(f"gdbserver unix:{path},server=on,wait=off")
         self.socket = socket.socket(socket.AF_UNIX)
@@ -158,10 +162,20 @@ class Remote:
             if after.values != before.values:
                 return after
 
-    @staticmethod
-    def _stopped(answer):
-        if not answer.startswith("T05"):
+    def _stopped(self, answer):
+        if answer.startswith(SHUT_DOWN):
+            raise RemoteError(self._how_it_ended())
+        if not answer.startswith(TRAPPED):
             raise RemoteError(f"the machine stopped with {answer}")
+
+    def _how_it_ended(self):
+        """Of a machine that a reset or the like has stopped: its registers are still there."""
+        self.machine.monitor("query-status")  # and with it comes the event that says why
+        triple = b"Triple fault" in self.machine.directory.qemu_log.read_bytes()
+        how = "a triple fault" if triple else self.machine.shutdown_reason
+        at = self.registers()
+        return (f"the machine has shut down ({how}): RIP {at.rip:#x}, CS {at.cs:#x}, RSP "
+                f"{at.rsp:#x}, GS base {at.gs_base:#x}, CR2 {at.cr2:#x}")
 
     def monitor(self, line):
         """One command of QEMU's own."""

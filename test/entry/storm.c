@@ -42,24 +42,9 @@ static void expect_call(const struct limen_regs *in, struct limen_regs *want, co
     expect_regs(&regs, want, what);
 }
 
-static void extended_fill(struct extended *pattern, unsigned first)
-{
-    for (unsigned i = 0; i < 16; i++)
-        memset(pattern->xmm[i], (int)(first + i), sizeof pattern->xmm[i]);
-    pattern->mxcsr = 0x1f80;
-    extended_load(pattern);
-}
-
-static void expect_extended(const struct extended *pattern, struct extended *found)
-{
-    extended_store(found);
-    expect(memcmp(found->xmm, pattern->xmm, sizeof found->xmm) == 0);
-    expect_equal(found->mxcsr, pattern->mxcsr);
-}
-
 static void load_of_null_calls(void *unused)
 {
-    static struct extended pattern, found;
+    struct extended pattern;
     struct limen_regs in, want;
 
     (void)unused;
@@ -72,7 +57,7 @@ static void load_of_null_calls(void *unused)
     while (null_entries < wanted) {
         for (unsigned i = 0; i < BATCH; i++)
             expect_call(&in, &want, "null system call");
-        expect_extended(&pattern, &found);
+        expect_extended(&pattern);
         null_entries += BATCH;
     }
 }
@@ -94,7 +79,7 @@ static void echo(void *unused)
 
 static void load_of_messages(void *unused)
 {
-    static struct extended pattern, found;
+    struct extended pattern;
     struct limen_regs in, want;
 
     (void)unused;
@@ -110,7 +95,7 @@ static void load_of_messages(void *unused)
     while (call_entries < wanted) {
         for (unsigned i = 0; i < BATCH / 2; i++)
             expect_call(&in, &want, "message");
-        expect_extended(&pattern, &found);
+        expect_extended(&pattern);
         call_entries += BATCH;
     }
 }

@@ -282,10 +282,10 @@ def nesting(subject):
 
 @check("guards")
 def guards(subject):
-    """No two of a processor's stacks touch: a hole lies below each."""
+    """No two of a processor's stacks touch: a hole, and nobody else's, lies below each."""
     slot_size, row = 0x4000, 16
     table = subject.image.symbols["cpu_stacks"]
-    used = {}
+    used, holes = {}, set()
     for at in range(table.address, table.address + table.size, row):
         _, slot, instances, ist, _, size = struct.unpack("<QBBBBH2x",
                                                          subject.image.read(at, row))
@@ -293,11 +293,13 @@ def guards(subject):
             if slot - instance in used:
                 yield at, f"two stacks in slot {slot - instance}"
             used[slot - instance] = size
-        if instances > 1:
-            used.setdefault(slot - instances, 0)
+        if ist and instances > 1:
+            holes.add(slot - instances)
         for which in range(slot - instances + 1, slot + 1):
             if size > slot_size:
                 yield at, f"the stack in slot {which} is larger than the slot"
+    for slot in holes & set(used):
+        yield table.address, f"the hole in slot {slot} is another's stack"
     for slot, size in used.items():
         if size == slot_size and used.get(slot - 1, 0) > 0:
             yield table.address, f"nothing is unmapped below the stack in slot {slot}"

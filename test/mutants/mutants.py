@@ -3,41 +3,48 @@
 """Builds mutants of the kernel and shows which guards kill each (docs/invariants.md).
 
     mutants.py            every mutant against every guard of its invariant
-    mutants.py --quick    those marked quick, each until the first guard that kills it
-    mutants.py NAME...    those whose names contain one of these
+    mutants.py --quick    those with a `quick`, each against that kind of guard alone
+    mutants.py NAME...    those whose names contain one of these, or that break it
 
-A mutant is built in a copy of the sources beside finished objects, so that only what it touches is
+A mutant is the kernel with one of its invariants broken in one place.  The files beside this one
+declare them, a theme each:
+
+    breaks    the row of test/invariants.toml that it is about
+    file      where `find`, which must stand there once, becomes `replace`
+    flags     what the file is compiled with in addition
+    guards    who is to notice at run time, if not all of the row's
+    quick     part of `make test`, which asks guards of this kind: image, guest, oops, injection
+
+A mutant that none of the guards notices is a missing test.  One at which a machine hangs is killed
+only if the kernel itself passes the same guard after it, which shows that it was not the host's
+doing.  It is built in a copy of the sources beside finished objects, so that only what it touches is
 compiled again.  The exit status is 0 when all are killed.
 """
 
 import argparse
 import concurrent.futures
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tomllib
+import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 TEST = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TEST), str(TEST.parent / "ovmf")]
 
-import invariants  # noqa: E402  (the path above is for the sake of these)
-from machine import BUILD, ROOT, Machine, Settings  # noqa: E402
-from parked import parked  # noqa: E402
+import guards  # noqa: E402  (the path above is for the sake of these)
+import invariants  # noqa: E402
+from machine import BUILD, ROOT  # noqa: E402
 
-MUTANTS = Path(__file__).with_name("mutants.toml")
 ROOMS = ("arch", "kernel", "include")
 WORKERS = 2
-GUEST_SECONDS = 30  # far more than a suite takes; a mutant that hangs takes all of it
-INJECTION_SECONDS = 120
-FAILURE = re.compile(rb"^not ok ([^:\n]+)|^Limen panic: ([^\n]*)\n", re.M)
 
 
 class MutantError(Exception):
-    """The table of mutants and the sources do not fit."""
+    """Something is wrong with a mutant or the host, so that nothing can be said of the guards."""
 
 
 @dataclass
@@ -49,28 +56,21 @@ class Mutant:
     replace: str = ""
     flags: str = ""
     guards: list = field(default_factory=list)
-    quick: bool = False
+    quick: str = ""
 
     def apply(self, tree):
         path = tree / self.file
         text = path.read_text(encoding="utf-8")
         if self.find:
             if text.count(self.find) != 1:
-                raise MutantError(f"{self.name}: {self.file} has the text to be replaced "
+                raise MutantError(f"{self.file} has the text to be replaced "
                                   f"{text.count(self.find)} times")
             text = text.replace(self.find, self.replace)
         path.write_text(text, encoding="utf-8")
 
 
-def load():
-    declared = tomllib.loads(MUTANTS.read_text(encoding="utf-8"))
-    return [Mutant(**entry) for entry in declared["mutant"]]
-
-
 PRISTINE = BUILD / "mutants" / "pristine"
 OBJECTS = ("kernel", "arch", "check/kernel", "check/arch")
-CHECKED, RELEASED = "build/check/kernel.elf", "build/kernel.elf"
-GUEST, PATHS = "build/test/boot/tests.elf", "build/test/entry/paths.elf"
 PARTS = ("font.psf", "font.o", "packages.stamp", "BOOTX64.EFI", "boot.cpio", "test/boot/tests.elf",
          "test/entry/paths.elf")
 
@@ -94,26 +94,17 @@ def take_pristine():
 class Tree:
     """A copy of the kernel's sources, and its objects as they were last built."""
 
-    def __init__(self, number):
-        self.path = BUILD / "mutants" / str(number)
+    def __init__(self, name):
+        self.path = BUILD / "mutants" / name
         shutil.copytree(PRISTINE, self.path, symlinks=True)
 
-    def build(self, mutant):
-        """Builds both kernels; what make said, if it failed."""
-        command = ["make", "-s", f"WARNINGS={mutant.flags}", "CHECK_IMAGE=true", RELEASED, CHECKED]
+    def build(self, kernels=(guards.RELEASED, guards.CHECKED), flags=""):
+        command = ["make", "-s", f"WARNINGS={flags}", "CHECK_IMAGE=true", *kernels]
         made = subprocess.run(command, cwd=self.path, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        return made.stdout.decode(errors="replace") if made.returncode else ""
-
-    def check_image(self):
-        """Which checks of the image object."""
-        kernels = [str(self.path / name) for name in (RELEASED, CHECKED)]
-        made = subprocess.run([str(TEST / "image" / "check.py"), *kernels],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        found = re.findall(r"^\S+kernel\.elf: ([\w-]+): ", made.stderr, re.M)
-        if made.returncode and not found:
-            return ["the checker itself: " + made.stderr.strip().splitlines()[-1]]
-        return sorted(set(found))
+        if made.returncode:
+            said = made.stdout.decode(errors="replace")
+            raise MutantError("it cannot be built\n" + said.strip())
 
     def disk(self, kernel, tests):
         """A disk with one of the kernels and a guest's tests."""
@@ -140,116 +131,111 @@ class Tree:
                 (self.path / f"build/{room}{stale}.elf").unlink(missing_ok=True)
 
 
-def boot(disk, kernel, cmdline, seconds=GUEST_SECONDS):
-    settings = Settings(image=disk, kernel=kernel, cmdline=cmdline)
-    with Machine(parked(settings)) as machine:
-        return machine.finish(seconds, until=FAILURE)
+class Reference:
+    """The kernel itself, in a tree of its own: what its guards say of it tells what to make of what
+    they say of mutants."""
 
+    def __init__(self):
+        self.tree = None
+        self.taken = threading.Lock()
 
-def run_guest(tree, test):
-    """Runs a suite, or one test of it; what went wrong, or nothing."""
-    suite, _, only = test.partition("/")
-    outcome = boot(tree.disk(CHECKED, GUEST), tree.path / CHECKED,
-                   f"suite={suite}" + (f" only={only}" if only else ""))
-    failure = FAILURE.search(outcome.serial.replace(b"\r", b""))
-    if failure and failure[1]:
-        return failure[1].decode()
-    if failure:
-        return f"{test}: panic: {failure[2].decode(errors='replace')}"
-    if outcome.kind != "exit" or outcome.status != 0:
-        return f"{test}: {outcome.describe()}"
-    return ""
+    def take(self):
+        if self.tree is None:
+            self.tree = Tree("reference")
+            self.tree.build()
+        return self.tree
 
+    def objections(self, rows):
+        """Of all guards there are."""
+        tree = self.take()
+        passed = guards.passed_tests(tree)
+        wrong = guards.check_image(tree)
+        for kind, test in sorted({guard for row in rows.values()
+                                  for guard in guards.at_run_time(row.run_time)}):
+            if kind != "guest":
+                wrong += guards.ask(tree, kind, test)
+            elif test not in passed:
+                wrong.append(guards.Objection(kind, f"{test} did not pass"))
+        return wrong
 
-# The injector's own way to run a test, of other images than the usual.
-INJECTION = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import inject
-from kernel import Image
-import nested
-module = nested if sys.argv[4] in nested.CASES else inject
-passed, _ = module.run(Path(sys.argv[2]), Image(Path(sys.argv[3])), sys.argv[4], False)
-sys.exit(0 if passed else 1)
-"""
-
-
-def run_injection(tree, test):
-    """Injects exceptions into the released kernel, at each boundary of a path."""
-    command = [sys.executable, "-c", INJECTION, str(TEST / "entry"),
-               str(tree.disk(RELEASED, PATHS)), str(tree.path / RELEASED), test]
-    try:
-        made = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=INJECTION_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return f"injection {test}: no end"
-    if made.returncode == 0:
-        return ""
-    lines = [line for line in made.stdout.decode(errors="replace").splitlines()
-             if line and not line.startswith("note:")]
-    return f"injection {lines[0]}" if lines else f"injection {test}: boundaries do not agree"
-
-
-RUNNERS = {"guest": run_guest, "injection": run_injection}
-
-
-def guards_at_run_time(mutant, rows):
-    """(kind, test) of each, the quick ones first."""
-    named = mutant.guards or rows[mutant.breaks].run_time
-    guards = [tuple(guard.split(" ", 1)) for guard in named]
-    return sorted((guard for guard in guards if guard[0] in RUNNERS),
-                  key=lambda guard: list(RUNNERS).index(guard[0]))
-
-
-def broken_guards(tree, rows):
-    """Guards that the kernel itself does not pass: what they say of mutants would mean nothing."""
-    said = tree.build(Mutant("none", "", ""))
-    if said:
-        return [said]
-    wrong = [f"image: {name}" for name in tree.check_image()]
-    outcome = boot(tree.disk(CHECKED, GUEST), tree.path / CHECKED, "", GUEST_SECONDS * 3)
-    passed = set(re.findall(r"^ok (\S+)$", outcome.output, re.M))
-    guards = {tuple(guard.split(" ", 1)) for row in rows.values() for guard in row.run_time}
-    wrong += [f"{kind} {test}" for kind, test in sorted(guards)
-              if kind == "guest" and test not in passed]
-    wrong += [said for kind, test in sorted(guards)
-              if kind == "injection" and (said := run_injection(tree, test))]
-    return wrong
+    def passes(self, kind, test):
+        with self.taken:
+            return not guards.ask(self.take(), kind, test)
 
 
 @dataclass
 class Verdict:
     mutant: Mutant
-    killers: list  # (kind of guard, which)
+    objections: list = field(default_factory=list)
+    undecided: str = ""
 
 
-def judge(mutant, tree, rows, until_killed):
-    killers = []
-    try:
-        mutant.apply(tree.path)
-        said = tree.build(mutant)
-        if said:
-            return Verdict(mutant, [("build", said.strip().splitlines()[-1])])
-        killers += [("image", name) for name in tree.check_image()]
-        if killers and until_killed:
-            return Verdict(mutant, killers)
-        for kind, test in guards_at_run_time(mutant, rows):
-            wrong = RUNNERS[kind](tree, test)
-            if wrong:
-                killers.append(("run time", wrong))
-                break
-        return Verdict(mutant, killers)
-    finally:
-        tree.restore(mutant)
+class Court:
+    """What all verdicts have in common."""
+
+    def __init__(self, rows, quick):
+        self.rows = rows
+        self.quick = quick
+        self.reference = Reference()
+        self.free = [Tree(str(number)) for number in range(WORKERS)]
+
+    def ask_at_run_time(self, mutant, tree):
+        """The first objection, in a list, or none."""
+        for kind, test in guards.at_run_time(mutant.guards or self.rows[mutant.breaks].run_time):
+            if self.quick and kind != mutant.quick:
+                continue
+            found = guards.ask(tree, kind, test)
+            if found and found[0].is_hang and not self.reference.passes(kind, test):
+                raise MutantError(f"{test} did not end, and does not with the kernel itself: this "
+                                  "host is too busy to tell")
+            if found:
+                return found
+        return []
+
+    def judge(self, mutant):
+        tree = self.free.pop()
+        verdict = Verdict(mutant)
+        kinds = {mutant.quick} if self.quick else {"image", *guards.RUNNERS}
+        try:
+            mutant.apply(tree.path)
+            kernels = sorted({kernel for kind in kinds for kernel in guards.KERNELS[kind]})
+            tree.build(kernels, mutant.flags)
+            if "image" in kinds:
+                verdict.objections += guards.check_image(tree, kernels)
+            if kinds != {"image"}:
+                verdict.objections += self.ask_at_run_time(mutant, tree)
+        except MutantError as error:
+            verdict.undecided = str(error)
+        finally:
+            tree.restore(mutant)
+            self.free.append(tree)
+        return verdict
 
 
 def show(verdict):
-    kinds = {kind: ", ".join(which for k, which in verdict.killers if k == kind)
-             for kind, _ in verdict.killers}
-    said = "; ".join(f"{kind}: {which}" for kind, which in kinds.items())
-    print(f"{'killed' if said else 'SURVIVED':8} {verdict.mutant.breaks:20} "
-          f"{verdict.mutant.name}\n{'':9}by {said or 'nothing'}", flush=True)
+    word = "UNDECIDED" if verdict.undecided else "killed" if verdict.objections else "SURVIVED"
+    by = {}
+    for objection in verdict.objections:
+        by.setdefault(objection.guard, []).append(str(objection))
+    said = verdict.undecided or \
+        "by " + ("; ".join(f"{guard}: {', '.join(what)}" for guard, what in by.items()) or "nothing")
+    print(f"{word:9} {verdict.mutant.breaks:20} {verdict.mutant.name}\n{'':10}{said}", flush=True)
+
+
+def show_table(verdicts):
+    """A row for each invariant: how many of its mutants there are, and who killed how many."""
+    kinds = ("image", *guards.RUNNERS)
+    print(f"\n{'invariant':22}mutants  killed  {'  '.join(f'{kind:>9}' for kind in kinds)}")
+    for row in dict.fromkeys(verdict.mutant.breaks for verdict in verdicts):
+        own = [verdict for verdict in verdicts if verdict.mutant.breaks == row]
+        by = [sum(any(o.guard == kind for o in verdict.objections) for verdict in own)
+              for kind in kinds]
+        print(f"{row:22}{len(own):7}{sum(is_killed(verdict) for verdict in own):8}  "
+              f"{'  '.join(f'{count:9}' for count in by)}")
+
+
+def is_killed(verdict):
+    return bool(verdict.objections) and not verdict.undecided
 
 
 def main():
@@ -258,38 +244,35 @@ def main():
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     os.chdir(ROOT)
+    begin = time.monotonic()
     rows = {row.name: row for row in invariants.load()}
-    chosen = [mutant for mutant in load()
+    chosen = [mutant for mutant in (Mutant(**entry) for entry in invariants.mutants())
               if (mutant.quick or not options.quick) and
               (not options.names or any(name in mutant.name or name == mutant.breaks
                                         for name in options.names))]
     take_pristine()
-    trees = [Tree(number) for number in range(WORKERS)]
-    free = list(trees)
-    broken = [] if options.quick or options.names else broken_guards(trees[0], rows)
-    if broken:
-        print("\n".join(["guards that the kernel itself does not pass:", *broken]))
-        return 1
-
-    def run(mutant):
-        tree = free.pop()
-        try:
-            return judge(mutant, tree, rows, options.quick)
-        finally:
-            free.append(tree)
+    court = Court(rows, options.quick)
+    if not options.quick and not options.names:
+        wrong = court.reference.objections(rows)
+        if wrong:
+            print("guards that the kernel itself does not pass:")
+            print("\n".join(f"{objection.guard}: {objection}" for objection in wrong))
+            return 1
+        print("the kernel itself passes every guard", flush=True)
 
     verdicts = []
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
-        for verdict in workers.map(run, chosen):
+        for verdict in workers.map(court.judge, chosen):
             show(verdict)
             verdicts.append(verdict)
-    count = {kind: sum(any(k == kind for k, _ in verdict.killers) for verdict in verdicts)
-             for kind in ("build", "image", "run time")}
-    survivors = [verdict.mutant.name for verdict in verdicts if not verdict.killers]
-    print(f"{len(verdicts)} mutants: {len(verdicts) - len(survivors)} killed, "
-          f"{len(survivors)} survived; by the build {count['build']}, on the image "
-          f"{count['image']}, at run time {count['run time']}")
-    return 1 if survivors or not verdicts else 0
+    if not options.quick:
+        show_table(verdicts)
+    killed = sum(map(is_killed, verdicts))
+    undecided = sum(bool(verdict.undecided) for verdict in verdicts)
+    print(f"note: {len(verdicts)} mutants: {killed} killed, "
+          f"{len(verdicts) - killed - undecided} survived, {undecided} undecided, "
+          f"{time.monotonic() - begin:.0f} s")
+    return 0 if verdicts and killed == len(verdicts) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""One machine, stopped at an instruction, and the means to make exceptions there (docs/injection.md)."""
+
+import re
+import struct
+
+from kernel import Symbols
+from machine import BUILD, ROOT, printable
+from remote import Remote, RemoteError
+
+VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC = 1, 2, 8, 18
+INTERRUPTS = 32  # and above
+FLAG_TF, FLAG_RF = 0x100, 0x10000
+
+KINDS = {"NMI": VECTOR_NMI, "#DB": VECTOR_DB, "#MC": VECTOR_MC}
+
+# Bank 9: valid, uncorrected, enabled, signalled, but no action required (SDM vol. 3, 16.6.3), as
+# memory scrubbing reports.
+MACHINE_CHECK = "mce 0 9 0xbd000000000000c0 0x5 0x1000 0x8c"
+MSR_MCG_STATUS = 0x17A
+WRMSR = b"\x0f\x30"
+
+JUMP, JUMP_SIZE = 0xE9, 5  # jmp rel32
+
+IST_WORDS = 7  # of the TSS
+IST_DB = 3  # the word that is #DB's; arch/x86_64/layout.h counts from one
+LONG_TICKS = 1 << 60
+
+NOTHING = re.compile(rb"(?!)")
+
+# A line of QEMU's log for each instruction that it executes, and for one that it did not after all.
+EXECUTED = re.compile(rb"^(Trace|Stopped)[^\[]*\[(?:[0-9a-f]+/)?([0-9a-f]+)")
+
+
+class Injector:
+    def __init__(self, machine, image):
+        self.machine = machine
+        self.image = image
+        self.guest = Symbols(BUILD / "test" / "entry" / "paths.elf")
+        self.remote = Remote(machine)
+        self.vectors = ()
+        self.scratch = image["_start"]  # no more needed by the kernel once it runs
+        self.ist = self.ist_first = None
+
+    def prepare(self):
+        """Stops in the guest at the first round."""
+        self.remote.break_at(self.guest["path_begin"])
+        while True:
+            self.remote.resume()
+            registers = self.remote.registers()
+            if not registers.in_kernel:
+                break
+            # The firmware or the loader, at the same address.
+            self.remote.step(registers)
+        self.vectors = self.image.vectors(self.remote)
+        ist, longest, turn = (registers.k_gs_base + offset for offset in self.image.offsets(
+            "arch.tss.ist", "arch.max_irqs_off", "slice"))
+        self.ist = ist
+        self.ist_first = self.remote.read(ist, 8 * IST_WORDS)
+        # What on a path depends on how fast the machine is: the longest stretch without interrupts
+        # is a new one, a thread's turn is over.  Neither ever again.
+        for place in (longest, turn):
+            self.remote.write(place, LONG_TICKS.to_bytes(8, "little"))
+
+    def last_words(self):
+        """What the machine has said on its serial port."""
+        self.machine.wait_for(NOTHING, 1)
+        return printable(bytes(self.machine.serial))[-2000:]
+
+    # Making exceptions.
+
+    def arm(self, kind, registers):
+        """Makes the exception pending for the moment before the next instruction."""
+        if kind == "NMI":
+            self.remote.monitor("nmi")
+        elif kind == "#MC":
+            said = self.remote.monitor(MACHINE_CHECK)
+            if said:
+                raise RemoteError(f"the emulator said: {said}")
+        else:
+            # A jump to where we are, with TF set: the trap comes after it.
+            jump = struct.pack("<Bi", JUMP, registers.rip - self.scratch - JUMP_SIZE)
+            self.remote.write(self.scratch, jump)
+            self.remote.set(rip=self.scratch, eflags=registers.eflags | FLAG_TF)
+
+    def inject(self, kind, before):
+        """Injects at the present boundary and comes back to it.  What was wrong, or nothing."""
+        self.arm(kind, before)
+        leaving = self.image.leaving(before.rip)
+        self.remote.break_at(*leaving)
+        self.remote.resume()
+        at = self.remote.registers()
+        # In a window an interrupt may come first.
+        while at.rip in leaving and (self.image.leaves(self.remote, at)[0] or 0) >= INTERRUPTS:
+            self.remote.step(at)
+            self.remote.resume()
+            at = self.remote.registers()
+        if at.rip not in leaving:
+            return f"not hit: next was {self.image.place(at.rip)}"
+        vector, target = self.image.leaves(self.remote, at)
+        if vector not in (None, KINDS[kind]) or target != before.rip:
+            return f"not hit: vector {vector} to {self.image.place(target)} was"
+        if at.rip in (self.image.before_iret, self.image.before_ret):
+            at = self.remote.step(at)
+        at = self.remote.step(at)
+        differences = before.differences(at, FLAG_RF)
+        return f"not survived: {'; '.join(differences)}" if differences else None
+
+    def stop_at(self, address):
+        self.remote.break_at(address)
+        self.remote.resume()
+        return self.remote.registers()
+
+    def enter(self, kind, before):
+        """Makes an exception at the present boundary and stops at its handler's first one."""
+        self.arm(kind, before)
+        registers = self.stop_at(self.vectors[KINDS[kind]])
+        self.remote.break_at()
+        return registers
+
+    def leave(self, registers, target, visit=None):
+        """Steps out of a handler to the boundary that it interrupted, and visits each on the way."""
+        while (registers.rip, registers.rsp) != (target.rip, target.rsp):
+            if visit:
+                visit(registers)
+            self.remote.break_at()
+            registers = self.remote.step(registers)
+        differences = target.differences(registers, FLAG_RF)
+        if differences:
+            raise RemoteError(f"not survived: {'; '.join(differences)}")
+
+    # Where another exception of the same kind would strike on the same stack.
+
+    def use_first_stacks(self):
+        """As after the boot, so that a handler goes the same way each time: which of its stacks an
+        exception of ring 0 gets depends on how many there were."""
+        self.remote.write(self.ist, self.ist_first)
+
+    def debug_stack(self):
+        return self.remote.words(self.ist + 8 * (IST_DB - 1), 1)[0]
+
+    def ends_machine_check(self, registers):
+        """Whether the next instruction tells the processor that a machine check has been dealt with."""
+        return (registers.rcx & 0xffffffff == MSR_MCG_STATUS and
+                self.remote.read(registers.rip, len(WRMSR)) == WRMSR)
+
+    # The emulator's own account.
+
+    def traced(self, run):
+        """The addresses of all instructions executed in `run`, by the emulator's log."""
+        log = ROOT / self.machine.directory.qemu_log
+        start = log.stat().st_size
+        self.remote.monitor("singlestep on")  # the log has a line for each translated block
+        self.remote.monitor("log cpu_reset,exec,nochain")
+        run()
+        self.remote.monitor("log cpu_reset")
+        self.remote.monitor("singlestep off")
+        addresses = []
+        with open(log, "rb") as file:
+            file.seek(start)
+            for match in filter(None, map(EXECUTED.match, file)):
+                if match[1] == b"Trace":
+                    addresses.append(int(match[2], 16))
+                else:
+                    addresses.pop()
+        return addresses
