@@ -43,7 +43,7 @@ static enum limen_error counter(struct invocation *call)
         return LIMEN_OUT_OF_RANGE;
     switch (which) {
     case LIMEN_COUNTER_MAX_IRQS_OFF:
-        if (!LIMEN_CHECKS)
+        if (!LIMEN_MEASURE)
             return LIMEN_NOT_SUPPORTED; /* the release build takes no time stamps on its paths */
         call->word[0] = this_cpu->arch.max_irqs_off;
         break;
