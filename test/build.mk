@@ -31,13 +31,18 @@ test-files: $(TEST_FILES)
 ## Seconds for which make fuzz runs each fuzzer.
 FUZZ_SECONDS ?= 300
 
-## Feed the loader's parsers with what nobody would write, for longer than make test does.
+## Feed the loader's parsers with what nobody would write, and the kernel with calls that nobody would
+## make, for longer than make test does.
 .PHONY: fuzz
-fuzz: fuzz-efi
+fuzz: fuzz-efi fuzz-calls
+
+.PHONY: fuzz-calls
+fuzz-calls: $(BUILD)/test/check/boot.img $(BUILD)/ovmf/park.img
+	@test/fuzz/guest.py $(FUZZ_SECONDS)
 
 # clang-tidy for the C files of each room, with the flags that the room is compiled with.
 TIDY_ROOMS := arch kernel efi servers
-TIDY_FLAGS_arch = $(KERNEL_FLAGS) -DLIMEN_CHECKS=1
+TIDY_FLAGS_arch = $(KERNEL_FLAGS) $(KERNEL_WITH_CHECKS)
 TIDY_FLAGS_kernel = $(TIDY_FLAGS_arch)
 TIDY_FLAGS_efi = $(EFI_CFLAGS)
 TIDY_FLAGS_servers = $(SERVER_CFLAGS)

@@ -207,8 +207,11 @@ static void apply_to_table(uint32_t slot, uint32_t label, const uint64_t words[8
         struct node copy = nodes[node];
         copy.rights &= (unsigned)words[3];
         copy.parent = node;
-        if (label == LIMEN_TABLE_MINT)
+        expect(copy.type != LIMEN_TYPE_UNTYPED); /* which would be given out twice */
+        if (label == LIMEN_TABLE_MINT) {
+            expect(copy.badge == 0); /* a badge stays what it is */
             copy.badge = words[4];
+        }
         new_node(&copy, to, index_in(to, words[0]));
         break;
     }

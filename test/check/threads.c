@@ -80,6 +80,7 @@ static void check_wait(struct thread *thread)
         assert_non_null(visit_object(thread->waits_on));
     if (thread->reply) {
         assert_int_equal(thread->state, LIMEN_THREAD_RECEIVING);
+        assert_non_null(visit_object(thread->reply));
         assert_ptr_equal(thread->reply->receiver, thread);
     }
     if (deadline_is_set(&thread->deadline))

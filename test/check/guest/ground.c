@@ -46,30 +46,44 @@ bool ground_translate(const struct arch_space *space, uint64_t address,
 }
 
 /* A walk without recursion: one index for each level. */
-uint64_t ground_mapped_bytes(const struct arch_space *space)
+static void measure(const struct arch_space *space, uint64_t *bytes, uint64_t *below)
 {
-    const uint64_t *tables[LEVELS + 1] = {[LEVELS] = space->top};
+    const uint64_t *at[LEVELS + 1] = {[LEVELS] = space->top};
     unsigned index[LEVELS + 1] = {0};
     unsigned level = LEVELS;
-    uint64_t bytes = 0;
 
+    *bytes = *below = 0;
     while (level <= LEVELS) {
         if (index[level] == (level == LEVELS ? ENTRIES / 2 : ENTRIES)) {
             level++;
             continue;
         }
-        uint64_t entry = tables[level][index[level]++];
+        uint64_t entry = at[level][index[level]++];
         if (!(entry & PTE_PRESENT))
             continue;
         if (is_leaf(entry, level)) {
-            bytes += 1ull << order_of(level);
+            *bytes += 1ull << order_of(level);
         } else {
+            ++*below;
             level--;
-            tables[level] = table_of(entry);
+            at[level] = table_of(entry);
             index[level] = 0;
         }
     }
+}
+
+uint64_t ground_mapped_bytes(const struct arch_space *space)
+{
+    uint64_t bytes, below;
+    measure(space, &bytes, &below);
     return bytes;
+}
+
+uint64_t ground_tables(const struct arch_space *space)
+{
+    uint64_t bytes, below;
+    measure(space, &bytes, &below);
+    return below;
 }
 
 bool ground_has_fixed_mappings(const struct space *space)

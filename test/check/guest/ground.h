@@ -31,6 +31,9 @@ bool ground_translate(const struct arch_space *space, uint64_t address,
 /* Pages that translations reach in all of a space. */
 uint64_t ground_mapped_bytes(const struct arch_space *space);
 
+/* How many tables there are below the top one. */
+uint64_t ground_tables(const struct arch_space *space);
+
 /* Whether the kernel mapped pages in the space at boot that no capability names. */
 bool ground_has_fixed_mappings(const struct space *space);
 

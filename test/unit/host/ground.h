@@ -10,6 +10,7 @@
 #define ground_mapping      host_mapping
 #define ground_translate    host_translate
 #define ground_mapped_bytes host_mapped_bytes
+#define ground_tables       host_tables
 
 /* Whether the kernel mapped pages in the space at boot that no capability names. */
 static inline bool ground_has_fixed_mappings(const struct space *space)
