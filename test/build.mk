@@ -2,7 +2,7 @@
 # The tests.  test/tests.toml declares each of them.
 
 # What must be built before tests can run.
-TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
+TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
               $(BUILD)/test/fuzz/efi_seeds
 include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk
@@ -58,7 +58,7 @@ bench:
 	@test/bench/bench.py
 
 .PHONY: bench-files
-bench-files: $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img
+bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img
 	@:
 
 ## 1: make profile shows every instruction.
