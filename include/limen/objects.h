@@ -269,7 +269,8 @@ enum limen_kernel_op {
      * general path, so that a test can compare them */
     LIMEN_KERNEL_FAST_PATH = 6,
     /* -> word 0 capabilities, 1 objects there are.  Looks over every tree, queue and count of the
-     * kernel, in a build with checks, and panics where one is wrong.  Not bounded: for tests. */
+     * kernel, in a build with checks, and panics where one is wrong.  Not bounded, so it needs
+     * LIMEN_RIGHT_GRANT too: for tests. */
     LIMEN_KERNEL_CHECK = 7,
 };
 

@@ -552,18 +552,18 @@ static void set_up(void)
     expect_ok(limen_copy(SHARED_TABLE, SHARED_SELF, 0, SHARED_TABLE, LIMEN_RIGHTS_ALL));
     shadow_reset();
     expect_ok(limen_retype(ARENA, LIMEN_TYPE_UNTYPED, MEMORY_ORDER, MEMORY, 1));
-    shadow_give(MEMORY, LIMEN_TYPE_UNTYPED, LIMEN_RIGHTS_ALL, MEMORY_ORDER);
+    shadow_give(MEMORY, LIMEN_TYPE_UNTYPED, LIMEN_RIGHTS_ALL, MEMORY_ORDER, 0);
     expect_ok(limen_copy(OWN_TABLE, LINES, 0, IRQ_CONTROL, LIMEN_RIGHTS_ALL));
-    shadow_give(LINES, LIMEN_TYPE_IRQ_CONTROL, LIMEN_RIGHTS_ALL, 0);
+    shadow_give(LINES, LIMEN_TYPE_IRQ_CONTROL, LIMEN_RIGHTS_ALL, 0, 0);
     expect_ok(limen_ports_narrow(PORTS, PORT, PORT_LAST, SOME_PORTS));
-    shadow_give(SOME_PORTS, LIMEN_TYPE_PORTS, LIMEN_RIGHTS_ALL, 0);
+    shadow_give(SOME_PORTS, LIMEN_TYPE_PORTS, LIMEN_RIGHTS_ALL, 0, shadow_ports(PORT, PORT_LAST));
     expect_ok(limen_copy(OWN_TABLE, COUNTERS, 0, KERNEL, LIMEN_RIGHT_READ));
-    shadow_give(COUNTERS, LIMEN_TYPE_KERNEL, LIMEN_RIGHT_READ, 0);
+    shadow_give(COUNTERS, LIMEN_TYPE_KERNEL, LIMEN_RIGHT_READ, 0, 0);
     for (unsigned i = 0; i < FRAMES_COUNT; i++) {
         uint32_t frame;
         run.pages[i] = map_new(LIMEN_PAGE_ORDER, &frame);
         expect_ok(limen_copy(OWN_TABLE, FRAMES + i, 0, frame, LIMEN_RIGHTS_ALL));
-        shadow_give(FRAMES + i, LIMEN_TYPE_FRAME, LIMEN_RIGHTS_ALL, LIMEN_PAGE_ORDER);
+        shadow_give(FRAMES + i, LIMEN_TYPE_FRAME, LIMEN_RIGHTS_ALL, LIMEN_PAGE_ORDER, 0);
     }
     for (uint64_t i = 0; i < INTRUDERS; i++) {
         uint32_t memory = make(LIMEN_TYPE_UNTYPED, 16);

@@ -249,12 +249,15 @@ void shadow_apply(uint32_t slot, uint32_t label, const uint64_t words[8], uint64
     else if (type == LIMEN_TYPE_IRQ_CONTROL && label == LIMEN_IRQ_CONTROL_ISSUE)
         new_node(&(struct node){.type = LIMEN_TYPE_IRQ,
                                 .rights = LIMEN_RIGHTS_ALL,
+                                .badge = words[0],
                                 .parent = node_at(words[2])},
                  AREA, index_in(AREA, words[3]));
     else if (type == LIMEN_TYPE_PORTS && label == LIMEN_PORTS_NARROW)
-        new_node(
-            &(struct node){.type = LIMEN_TYPE_PORTS, .rights = nodes[node].rights, .parent = node},
-            AREA, index_in(AREA, words[2]));
+        new_node(&(struct node){.type = LIMEN_TYPE_PORTS,
+                                .rights = nodes[node].rights,
+                                .badge = shadow_ports(words[0], words[1]),
+                                .parent = node},
+                 AREA, index_in(AREA, words[2]));
 }
 
 void shadow_reset(void)
@@ -271,10 +274,13 @@ void shadow_reset(void)
     tables[SHARED].slots = 1u << SHARED_ORDER;
 }
 
-void shadow_give(uint32_t slot, enum limen_type type, unsigned rights, unsigned order)
+void shadow_give(uint32_t slot, enum limen_type type, unsigned rights, unsigned order,
+                 uint64_t badge)
 {
-    new_node(&(struct node){.type = type, .rights = rights, .order = order, .parent = NOWHERE},
-             AREA, slot - AREA_FIRST);
+    new_node(
+        &(struct node){
+            .type = type, .rights = rights, .order = order, .badge = badge, .parent = NOWHERE},
+        AREA, slot - AREA_FIRST);
 }
 
 enum limen_type shadow_type(uint32_t slot)
