@@ -158,7 +158,8 @@ static __attribute__((noinline)) struct thread *park_unpaid(struct cpu *cpu)
     return NULL;
 }
 
-static struct limen_regs *switch_to_first(void)
+/* Inlined, because it stands on most ways to another thread. */
+static inline __attribute__((always_inline)) struct limen_regs *switch_to_first(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
     struct thread *first = first_ready(cpu);
