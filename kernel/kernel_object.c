@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The operations of a kernel capability: the log, counters, an orderly stop. */
+#include "check.h"
 #include "cpu.h"
 #include "invoke.h"
 #include "log.h"
@@ -42,7 +43,7 @@ static enum limen_error counter(struct invocation *call)
         return LIMEN_OUT_OF_RANGE;
     switch (which) {
     case LIMEN_COUNTER_MAX_IRQS_OFF:
-        if (!LIMEN_CHECKS)
+        if (!LIMEN_MEASURE)
             return LIMEN_NOT_SUPPORTED; /* the release build takes no time stamps on its paths */
         call->word[0] = this_cpu->arch.max_irqs_off;
         break;
@@ -75,9 +76,21 @@ static enum limen_error stop(const struct invocation *call)
     panic("stopped by ring 3: %.48s", reason);
 }
 
+static enum limen_error check(struct invocation *call)
+{
+    if (!LIMEN_CHECKS)
+        return LIMEN_NOT_SUPPORTED;
+    check_all();
+    call->word[0] = check_seen();
+    call->word[1] = check_objects();
+    call->results = 2;
+    return LIMEN_OK;
+}
+
 enum limen_error kernel_invoke(struct invocation *call)
 {
-    bool reads = call->label == LIMEN_KERNEL_LOG_READ || call->label == LIMEN_KERNEL_COUNTER;
+    bool reads = call->label == LIMEN_KERNEL_LOG_READ || call->label == LIMEN_KERNEL_COUNTER ||
+                 call->label == LIMEN_KERNEL_CHECK;
 
     if (!(call->slot->rights & (reads ? LIMEN_RIGHT_READ : LIMEN_RIGHT_WRITE)))
         return LIMEN_NO_RIGHT;
@@ -95,6 +108,8 @@ enum limen_error kernel_invoke(struct invocation *call)
     case LIMEN_KERNEL_FAST_PATH:
         this_cpu->fast_path = call->word[0] != 0;
         return LIMEN_OK;
+    case LIMEN_KERNEL_CHECK:
+        return check(call);
     default:
         return LIMEN_BAD_OPERATION;
     }

@@ -5,8 +5,9 @@ IMAGE_FILES = EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$(1) \
               limen/init.elf=$(BUILD)/servers/init.elf limen/boot.cpio=$(BUILD)/boot.cpio
 IMAGE_SOURCES := $(BUILD)/BOOTX64.EFI $(BUILD)/servers/init.elf $(BUILD)/boot.cpio ovmf/image.py
 
-# The same with the kernel of the same room: build/ for releases, build/check/ with its checks on.
-$(BUILD)/limen.img $(BUILD)/check/limen.img: %/limen.img: %/kernel.elf $(IMAGE_SOURCES)
+# The same with the kernel of the same room: build/ for releases, build/check/ with its checks on,
+# build/measure/ with time stamps.
+$(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen.img: %/limen.img: %/kernel.elf $(IMAGE_SOURCES)
 	ovmf/image.py $@ $(call IMAGE_FILES,$<)
 
 all: $(BUILD)/limen.img

@@ -2,7 +2,7 @@
 # The tests.  test/tests.toml declares each of them.
 
 # What must be built before tests can run.
-TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img \
+TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
               $(BUILD)/test/fuzz/efi_seeds
 include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk
@@ -31,13 +31,18 @@ test-files: $(TEST_FILES)
 ## Seconds for which make fuzz runs each fuzzer.
 FUZZ_SECONDS ?= 300
 
-## Feed the loader's parsers with what nobody would write, for longer than make test does.
+## Feed the loader's parsers with what nobody would write, and the kernel with calls that nobody would
+## make, for longer than make test does.
 .PHONY: fuzz
-fuzz: fuzz-efi
+fuzz: fuzz-efi fuzz-calls
+
+.PHONY: fuzz-calls
+fuzz-calls: $(BUILD)/test/check/boot.img $(BUILD)/ovmf/park.img
+	@test/fuzz/guest.py $(FUZZ_SECONDS)
 
 # clang-tidy for the C files of each room, with the flags that the room is compiled with.
 TIDY_ROOMS := arch kernel efi servers
-TIDY_FLAGS_arch = $(KERNEL_FLAGS) -DLIMEN_CHECKS=1
+TIDY_FLAGS_arch = $(KERNEL_FLAGS) $(KERNEL_WITH_CHECKS)
 TIDY_FLAGS_kernel = $(TIDY_FLAGS_arch)
 TIDY_FLAGS_efi = $(EFI_CFLAGS)
 TIDY_FLAGS_servers = $(SERVER_CFLAGS)
@@ -53,7 +58,7 @@ bench:
 	@test/bench/bench.py
 
 .PHONY: bench-files
-bench-files: $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/ovmf/park.img
+bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img
 	@:
 
 ## 1: make profile shows every instruction.

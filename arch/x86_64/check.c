@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Invariants of the threshold, tested at every entry and exit where LIMEN_CHECKS is 1, and the
- * measurement of how long interrupts stay off.  docs/threshold.md says why each must hold.
+ * measurement of how long interrupts stay off, where LIMEN_MEASURE is.  docs/threshold.md says why
+ * each must hold.
  */
 #include "internal.h"
 
-#if LIMEN_CHECKS
+#if LIMEN_MEASURE
 
 /* Words right below the middle of a thread's stack that must stay as they were made: clear. */
 #define STACK_SAMPLE 8u
@@ -115,8 +116,10 @@ void arch_check_entry(const struct limen_regs *regs)
 {
     if (from_user(regs) || (regs->rflags & RFLAGS_IF))
         arch_irqs_off_begin();
-    check_processor();
-    check_frame(regs);
+    if (LIMEN_CHECKS) {
+        check_processor();
+        check_frame(regs);
+    }
 }
 
 /* Ring 3 has the breakpoints of the thread it goes on with, and no other's. */
@@ -128,11 +131,13 @@ static void check_breakpoints(void)
 
 void arch_check_exit(const struct limen_regs *regs)
 {
-    check_processor();
-    check_frame(regs);
-    ASSERT(this_arch_cpu->interrupt_depth == 0 || !from_user(regs));
-    if (from_user(regs))
-        check_breakpoints();
+    if (LIMEN_CHECKS) {
+        check_processor();
+        check_frame(regs);
+        ASSERT(this_arch_cpu->interrupt_depth == 0 || !from_user(regs));
+        if (from_user(regs))
+            check_breakpoints();
+    }
     if (regs->rflags & RFLAGS_IF)
         arch_irqs_off_end();
 }

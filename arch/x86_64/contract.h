@@ -109,7 +109,7 @@ static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t 
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
 }
 
-#if LIMEN_CHECKS
+#if LIMEN_MEASURE
 void arch_irqs_off_begin(void);
 void arch_irqs_off_end(void);
 #else

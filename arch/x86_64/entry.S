@@ -75,7 +75,7 @@
 .endm
 
 .macro check function
-#if LIMEN_CHECKS
+#if LIMEN_MEASURE
 	mov	%rsp, %rdi
 	call	\function
 #endif

@@ -268,6 +268,9 @@ enum limen_kernel_op {
     /* word 0: 1 to resume direct switching on the IPC fast path, 0 to send every message by the
      * general path, so that a test can compare them */
     LIMEN_KERNEL_FAST_PATH = 6,
+    /* -> word 0 capabilities, 1 objects there are.  Looks over every tree, queue and count of the
+     * kernel, in a build with checks, and panics where one is wrong.  Not bounded: for tests. */
+    LIMEN_KERNEL_CHECK = 7,
 };
 
 enum limen_counter {

@@ -29,8 +29,8 @@ NAMES = ("null_syscall", "ipc_roundtrip_0", "ipc_roundtrip_4", "ipc_roundtrip_8"
          "ipc_roundtrip_10", "ipc_roundtrip_64", "ipc_roundtrip_same_0", "notify_wake",
          "irq_to_user", "fault_roundtrip", "map_unmap", "thread_create_join", "context_switch",
          "max_irqs_off", "boot_to_init")
-# The one figure that only the kernel with its checks takes.
-CHECKED = "max_irqs_off"
+# The one figure that only the kernel with time stamps takes.
+STAMPED = "max_irqs_off"
 COLUMNS = ("min", "p50", "p99", "max", "n")
 
 UNIT = re.compile(r"^unit: (.*)$", re.M)
@@ -82,17 +82,17 @@ def rows(output):
 def measure(settings):
     """The report that becomes bench.json, and what the guest says of how it measured."""
     released = run_guest(settings, "")
-    checked = run_guest(replace(settings, image=BUILD / "check" / "limen.img",
-                                kernel=BUILD / "check" / "kernel.elf"), CHECKED)
+    stamped = run_guest(replace(settings, image=BUILD / "measure" / "limen.img",
+                                kernel=BUILD / "measure" / "kernel.elf"), STAMPED)
     unit = UNIT.search(released)
     expected = "instructions" if settings.icount else "cycles"
     if not unit or unit[1] != expected:
         raise MachineError(f"the guest should count {expected}, but says:\n{released}")
-    figures = rows(released) | rows(checked)
+    figures = rows(released) | rows(stamped)
     missing = [name for name in NAMES if name not in figures]
     if missing:
         raise MachineError(f"not measured: {', '.join(missing)}; the guest says:\n"
-                           f"{released}{checked}")
+                           f"{released}{stamped}")
     report = {"machine": machine_text(settings), "unit": expected,
               "results": [{"name": name, **figures[name]} for name in NAMES]}
     return report, TAKEN_OFF.findall(released)
@@ -100,7 +100,7 @@ def measure(settings):
 
 def print_table(report, remarks):
     print(f"{report['unit']}, on {report['machine']}")
-    print("\n".join([*remarks, f"{CHECKED}: of the kernel with its checks, in a run of its own"]))
+    print("\n".join([*remarks, f"{STAMPED}: of the kernel with time stamps, in a run of its own"]))
     header = ["", *COLUMNS]
     others = load("recorded.toml") if report["unit"] == "instructions" else None
     if others:

@@ -21,8 +21,8 @@ $(BOOT_TESTS): $(BOOT_TEST_OBJECTS) $(RUNTIME)
 BOOT_TEST_FILES = EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$(1) \
                   limen/init.elf=$(BOOT_TESTS) limen/boot.cpio=$(BUILD)/boot.cpio
 
-$(BUILD)/test/boot.img $(BUILD)/test/check/boot.img: $(BUILD)/test/%boot.img: \
+$(BUILD)/test/boot.img $(BUILD)/test/check/boot.img $(BUILD)/test/measure/boot.img: $(BUILD)/test/%boot.img: \
     $(BUILD)/%kernel.elf $(BUILD)/BOOTX64.EFI $(BOOT_TESTS) $(BUILD)/boot.cpio ovmf/image.py
 	ovmf/image.py $@ $(call BOOT_TEST_FILES,$<)
 
-TEST_FILES += $(BUILD)/test/boot.img $(BUILD)/test/check/boot.img
+TEST_FILES += $(BUILD)/test/boot.img $(BUILD)/test/check/boot.img $(BUILD)/test/measure/boot.img

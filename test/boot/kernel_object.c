@@ -97,12 +97,30 @@ TEST(kernel, operations_and_rights_are_checked)
     expect_error(invoke(KERNEL, LIMEN_KERNEL_COUNTER, (uint64_t[8]){UINT64_MAX}),
                  LIMEN_OUT_OF_RANGE);
     expect_error(invoke(KERNEL, 0, words), LIMEN_BAD_OPERATION);
-    expect_error(invoke(KERNEL, LIMEN_KERNEL_FAST_PATH + 1, words), LIMEN_BAD_OPERATION);
-    for (uint32_t operation = 1; operation <= LIMEN_KERNEL_FAST_PATH; operation++) {
-        bool reads = operation == LIMEN_KERNEL_LOG_READ || operation == LIMEN_KERNEL_COUNTER;
+    expect_error(invoke(KERNEL, LIMEN_KERNEL_CHECK + 1, words), LIMEN_BAD_OPERATION);
+    for (uint32_t operation = 1; operation <= LIMEN_KERNEL_CHECK; operation++) {
+        bool reads = operation == LIMEN_KERNEL_LOG_READ || operation == LIMEN_KERNEL_COUNTER ||
+                     operation == LIMEN_KERNEL_CHECK;
         memset(words, 0, sizeof words);
         expect_error(invoke(reads ? writable : readable, operation, words), LIMEN_NO_RIGHT);
     }
+}
+
+/* It can only be asked for where it is compiled in. */
+TEST(kernel, looks_itself_over)
+{
+    uint64_t words[8] = {0};
+    enum limen_error error = invoke(KERNEL, LIMEN_KERNEL_CHECK, words);
+
+    if (error == LIMEN_NOT_SUPPORTED)
+        return;
+    expect_ok(error);
+    uint64_t capabilities = words[0], objects = words[1];
+    uint32_t endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
+    copy_of(endpoint, LIMEN_RIGHT_READ);
+    expect_ok(invoke(KERNEL, LIMEN_KERNEL_CHECK, words));
+    expect_equal(words[0], capabilities + 2);
+    expect_equal(words[1], objects + 1);
 }
 
 TEST(kernel, clock_page_is_readable_only)

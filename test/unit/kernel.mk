@@ -6,9 +6,9 @@
 
 UNIT_KERNEL := $(BUILD)/test/unit
 UNIT_KERNEL_FLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-                     -fno-sanitize-recover=all -D_GNU_SOURCE -DLIMEN_CHECKS=1 \
-                     -Itest/unit/host -Ikernel -Iinclude
-UNIT_KERNEL_SOURCES := $(wildcard kernel/*.c test/unit/host/*.c)
+                     -fno-sanitize-recover=all -D_GNU_SOURCE $(KERNEL_WITH_CHECKS) \
+                     -Itest/unit/host -Itest/check -Ikernel -Iinclude
+UNIT_KERNEL_SOURCES := $(wildcard kernel/*.c test/unit/host/*.c test/check/*.c)
 UNIT_KERNEL_TESTS := $(wildcard test/unit/kernel_*.c)
 UNIT_KERNEL_OBJECTS := $(UNIT_KERNEL_SOURCES:%.c=$(UNIT_KERNEL)/%.o)
 UNIT_KERNEL_PROGRAMS := $(UNIT_KERNEL_TESTS:test/unit/%.c=$(UNIT_KERNEL)/%)

@@ -193,13 +193,14 @@ static void test_rights(void **state)
 {
     (void)state;
     unsigned read = copy_of(KERNEL, LIMEN_RIGHT_READ), write = copy_of(KERNEL, LIMEN_RIGHT_WRITE);
-    for (uint32_t label = LIMEN_KERNEL_LOG_READ; label <= LIMEN_KERNEL_FAST_PATH; label++) {
-        bool reads = label == LIMEN_KERNEL_LOG_READ || label == LIMEN_KERNEL_COUNTER;
+    for (uint32_t label = LIMEN_KERNEL_LOG_READ; label <= LIMEN_KERNEL_CHECK; label++) {
+        bool reads = label == LIMEN_KERNEL_LOG_READ || label == LIMEN_KERNEL_COUNTER ||
+                     label == LIMEN_KERNEL_CHECK;
         EXPECT(NO_RIGHT, reads ? write : read, label, 0);
     }
     EXPECT(NO_RIGHT, write, LIMEN_KERNEL_STOP, 0);
     EXPECT(BAD_OPERATION, KERNEL, 0, 0);
-    EXPECT(BAD_OPERATION, KERNEL, LIMEN_KERNEL_FAST_PATH + 1, 0);
+    EXPECT(BAD_OPERATION, KERNEL, LIMEN_KERNEL_CHECK + 1, 0);
 }
 
 static void test_counters(void **state)

@@ -291,6 +291,20 @@ uint64_t host_mapped_bytes(const struct arch_space *space)
     return mapped_below(space->top, LEVELS);
 }
 
+static uint64_t tables_below(const uint64_t *table, unsigned level)
+{
+    uint64_t tables = 0;
+    for (unsigned i = 0; i < ENTRIES; i++)
+        if (table[i] && !(table[i] & LEAF))
+            tables += 1 + tables_below(phys_to_virt(table[i] & ADDRESS), level - 1);
+    return tables;
+}
+
+uint64_t host_tables(const struct arch_space *space)
+{
+    return tables_below(space->top, LEVELS);
+}
+
 /* -- devices -- */
 
 unsigned arch_irq_count(void)

@@ -72,4 +72,7 @@ bool host_translate(const struct arch_space *space, uint64_t address, struct hos
 /* Pages that translations reach in all of a space. */
 uint64_t host_mapped_bytes(const struct arch_space *space);
 
+/* Tables below the top one. */
+uint64_t host_tables(const struct arch_space *space);
+
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a walk through the kernel's capabilities found, for the checks that compare. */
-#ifndef HOST_VISIT_H
-#define HOST_VISIT_H
+#ifndef CHECK_VISIT_H
+#define CHECK_VISIT_H
 
 #include "cpu.h"
 #include "slot.h"
+
+#include <ground.h>
 
 #define VISIT_SLOTS   8192u
 #define VISIT_OBJECTS 4096u
@@ -24,6 +26,11 @@ struct visit {
     struct visited_object objects[VISIT_OBJECTS];
 };
 extern struct visit visit;
+
+static inline struct cpu *the_cpu(void)
+{
+    return this_cpu->arch.self;
+}
 
 /* Visits every capability that can be reached, and fails where a link leads to no slot. */
 void visit_all(void);

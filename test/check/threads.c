@@ -2,10 +2,10 @@
 /* Threads, the queues they are in, and what they hold. */
 #include "context.h"
 #include "deadline.h"
+#include "ipc.h"
 #include "irq.h"
 #include "table.h"
 #include "visit.h"
-#include "world.h"
 
 static unsigned list_count(const struct list *head, const struct list *item, bool *has)
 {
@@ -38,8 +38,7 @@ static void check_held(const struct thread *thread)
     assert_ptr_equal(thread->bound, thread->notification_slot.object);
     if (thread->bound)
         assert_ptr_equal(thread->bound->bound, thread);
-    const struct space *space = thread->space_slot.object;
-    assert_ptr_equal(thread->arch.space, space ? &space->arch : NULL);
+    assert_true(ground_runs_in(thread, thread->space_slot.object));
 }
 
 /* -- who pays for a thread -- */
@@ -61,16 +60,16 @@ static void check_payer(const struct thread *thread)
  * period began since. */
 static void check_budget_end(void)
 {
-    const struct context *payer = host_cpu->current->payer;
+    const struct context *payer = the_cpu()->current->payer;
     bool limited = payer && payer->budget != LIMEN_CONTEXT_UNLIMITED;
 
-    assert_int_equal(host_cpu->budget_end != UINT64_MAX, limited);
+    assert_int_equal(the_cpu()->budget_end != UINT64_MAX, limited);
     if (limited && payer->left > 0)
-        assert_true(host_cpu->budget_end <= host_cpu->charged_at + (uint64_t)payer->left);
+        assert_true(the_cpu()->budget_end <= the_cpu()->charged_at + (uint64_t)payer->left);
     else if (limited)
-        assert_true(host_cpu->budget_end <= host.now);
-    assert_true(host_cpu->timer <= host_cpu->budget_end);
-    assert_true(host.timer <= host_cpu->timer);
+        assert_true(the_cpu()->budget_end <= arch_ticks());
+    assert_true(the_cpu()->timer <= the_cpu()->budget_end);
+    assert_true(ground_timer_is_set(the_cpu()->timer));
 }
 
 static void check_context(const struct context *context)
@@ -98,7 +97,7 @@ static void check_wait(struct thread *thread)
     struct endpoint *endpoint = thread->waits_on;
     struct notification *notification = thread->waits_on;
     struct reply *reply = thread->waits_on;
-    bool current_or_idle = thread == host_cpu->current;
+    bool current_or_idle = thread == the_cpu()->current;
 
     assert_int_equal(current_or_idle && thread->state != LIMEN_THREAD_READY, false);
     switch (thread->state) {
@@ -108,7 +107,7 @@ static void check_wait(struct thread *thread)
     case LIMEN_THREAD_READY:
         assert_null(thread->waits_on);
         if (!current_or_idle)
-            assert_true(is_in(&host_cpu->queues[thread->priority], &thread->queue));
+            assert_true(is_in(&the_cpu()->queues[thread->priority], &thread->queue));
         break;
     case LIMEN_THREAD_SENDING:
         assert_int_equal(endpoint->state, ENDPOINT_SENDERS);
@@ -134,24 +133,50 @@ static void check_wait(struct thread *thread)
         assert_non_null(visit_object(thread->waits_on));
     if (thread->reply) {
         assert_int_equal(thread->state, LIMEN_THREAD_RECEIVING);
+        assert_non_null(visit_object(thread->reply));
         assert_ptr_equal(thread->reply->receiver, thread);
     }
     if (deadline_is_set(&thread->deadline))
         assert_true(thread->waits_on != NULL);
 }
 
-static unsigned check_heap(const struct deadline *node, const struct deadline *parent)
+static unsigned rank_of(const struct deadline *node)
 {
-    if (!node)
-        return 0;
-    assert_ptr_equal(node->parent, parent);
-    if (parent)
-        assert_true(node->tick >= parent->tick);
-    unsigned left = node->left ? node->left->rank : 0;
-    unsigned right = node->right ? node->right->rank : 0;
-    assert_true(left >= right);
-    assert_int_equal(node->rank, right + 1);
-    return 1 + check_heap(node->left, node) + check_heap(node->right, node);
+    return node ? node->rank : 0;
+}
+
+static void check_node(const struct deadline *node)
+{
+    const struct deadline *children[] = {node->left, node->right};
+    for (unsigned i = 0; i < 2; i++)
+        if (children[i]) {
+            assert_ptr_equal(children[i]->parent, node);
+            assert_true(children[i]->tick >= node->tick);
+        }
+    assert_true(rank_of(node->left) >= rank_of(node->right));
+    assert_int_equal(node->rank, rank_of(node->right) + 1);
+}
+
+/* The node after this one, of those that come from the root downwards and the left. */
+static const struct deadline *next_node(const struct deadline *node)
+{
+    if (node->left || node->right)
+        return node->left ? node->left : node->right;
+    while (node->parent && (node->parent->right == node || !node->parent->right))
+        node = node->parent;
+    return node->parent ? node->parent->right : NULL;
+}
+
+static unsigned check_heap(void)
+{
+    unsigned count = 0;
+    const struct deadline *root = the_cpu()->deadlines;
+    assert_true(!root || !root->parent);
+    for (const struct deadline *node = root; node; node = next_node(node)) {
+        check_node(node);
+        assert_true(++count <= VISIT_OBJECTS);
+    }
+    return count;
 }
 
 /* -- the objects waited at -- */
@@ -194,10 +219,8 @@ static void check_reply(const struct reply *reply)
 
 static void check_irq(const struct irq *irq)
 {
-    assert_ptr_equal(host_cpu->irqs[irq->line], irq);
-    assert_true(host.irqs[irq->line].attached);
-    if (slot_is_empty(&irq->notification_slot))
-        assert_false(host.irqs[irq->line].unmasked);
+    assert_ptr_equal(the_cpu()->irqs[irq->line], irq);
+    assert_true(ground_irq_is_sound(irq));
 }
 
 /* -- the scheduler -- */
@@ -207,20 +230,20 @@ static unsigned check_run_queues(void)
     unsigned ready = 0;
     for (unsigned p = 0; p < PRIORITIES; p++) {
         bool has;
-        unsigned count = list_count(&host_cpu->queues[p], NULL, &has);
-        assert_int_equal(host_cpu->ready[p / 64] >> p % 64 & 1, count != 0);
-        for (struct list *at = host_cpu->queues[p].next; at != &host_cpu->queues[p];
+        unsigned count = list_count(&the_cpu()->queues[p], NULL, &has);
+        assert_int_equal(the_cpu()->ready[p / 64] >> p % 64 & 1, count != 0);
+        for (struct list *at = the_cpu()->queues[p].next; at != &the_cpu()->queues[p];
              at = at->next) {
             const struct thread *thread = thread_of_queue(at);
             assert_int_equal(thread->state, LIMEN_THREAD_READY);
             assert_int_equal(thread->priority, p);
-            assert_ptr_not_equal(thread, host_cpu->current);
-            assert_ptr_not_equal(thread, &host_cpu->idle);
+            assert_ptr_not_equal(thread, the_cpu()->current);
+            assert_ptr_not_equal(thread, &the_cpu()->idle);
         }
         ready += count;
     }
     for (unsigned w = 0; w < PRIORITIES / 64; w++)
-        assert_int_equal(host_cpu->ready_words >> w & 1, host_cpu->ready[w] != 0);
+        assert_int_equal(the_cpu()->ready_words >> w & 1, the_cpu()->ready[w] != 0);
     return ready;
 }
 
@@ -239,7 +262,7 @@ void check_threads(void)
                 check_held(thread);
             else
                 assert_int_equal(thread->state, LIMEN_THREAD_STOPPED);
-            ready += thread->state == LIMEN_THREAD_READY && thread != host_cpu->current;
+            ready += thread->state == LIMEN_THREAD_READY && thread != the_cpu()->current;
             deadlines += deadline_is_set(&thread->deadline);
             break;
         case LIMEN_TYPE_ENDPOINT:
@@ -263,8 +286,8 @@ void check_threads(void)
         }
     }
     assert_int_equal(check_run_queues(), ready);
-    assert_int_equal(check_heap(host_cpu->deadlines, NULL), deadlines);
-    if (host_cpu->deadlines)
-        assert_true(host_cpu->timer <= host_cpu->deadlines->tick);
+    assert_int_equal(check_heap(), deadlines);
+    if (the_cpu()->deadlines)
+        assert_true(the_cpu()->timer <= the_cpu()->deadlines->tick);
     check_budget_end();
 }

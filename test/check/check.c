@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "check.h"
 
+#include "ipc.h"
+#include "space.h"
 #include "table.h"
 #include "visit.h"
-#include "world.h"
-
-#include <stdlib.h>
 
 /* -- the derivation tree -- */
 
@@ -67,7 +66,7 @@ static void check_counts(void)
 {
     unsigned dying = 0, graves = 0;
 
-    for (const struct slot *grave = host_cpu->dying; grave; grave = grave->header.dying_next) {
+    for (const struct slot *grave = the_cpu()->dying; grave; grave = grave->header.dying_next) {
         assert_int_equal(grave->holder, HOLDER_GRAVE);
         assert_null(grave->child);
         dying++;
@@ -99,10 +98,17 @@ struct range {
     const char *what;
 };
 
-static int by_start(const void *a, const void *b)
+/* By where they start: Shell's sort, with gaps that halve. */
+static void sort(struct range *ranges, unsigned count)
 {
-    const struct range *first = a, *second = b;
-    return (first->start > second->start) - (first->start < second->start);
+    for (unsigned gap = count / 2; gap > 0; gap /= 2)
+        for (unsigned i = gap; i < count; i++) {
+            struct range moving = ranges[i];
+            unsigned at = i;
+            for (; at >= gap && ranges[at - gap].start > moving.start; at -= gap)
+                ranges[at] = ranges[at - gap];
+            ranges[at] = moving;
+        }
 }
 
 /* What an untyped capability says is clear, is. */
@@ -141,7 +147,7 @@ static void check_memory(void)
             ranges[count++] =
                 (struct range){start + used, start + (1ull << slot->order), "free memory"};
     }
-    qsort(ranges, count, sizeof(ranges[0]), by_start);
+    sort(ranges, count);
     for (unsigned i = 1; i < count; i++)
         if (ranges[i].start < ranges[i - 1].end)
             fail_msg("%s at %lx overlaps %s at %lx", ranges[i].what, ranges[i].start,
@@ -161,4 +167,9 @@ void check_all(void)
 unsigned check_seen(void)
 {
     return visit.slot_count;
+}
+
+unsigned check_objects(void)
+{
+    return visit.object_count;
 }

@@ -2,10 +2,12 @@
 #include "visit.h"
 
 #include "context.h"
+#include "ipc.h"
 #include "irq.h"
 #include "space.h"
 #include "table.h"
-#include "world.h"
+
+#include <limen/init.h>
 
 #define HASH_SIZE 16384u
 
@@ -156,8 +158,8 @@ void visit_all(void)
     visit.object_count = 0;
 
     for (unsigned i = 1; i < 1u << LIMEN_INIT_TABLE_ORDER; i++)
-        see(&world.root[i]);
-    for (struct slot *grave = host_cpu->dying; grave; grave = grave->header.dying_next)
+        see(&the_cpu()->init_table[i]);
+    for (struct slot *grave = the_cpu()->dying; grave; grave = grave->header.dying_next)
         see(grave);
     for (unsigned i = 0; i < visit.slot_count; i++) {
         struct slot *slot = visit.slots[i];
@@ -181,7 +183,7 @@ void visit_all(void)
     }
     /* Few slots are outside init's own table; the search is worth it only for them. */
     for (unsigned i = 0; i < visit.slot_count; i++)
-        if ((uint64_t)visit.slots[i] - (uint64_t)world.root >= sizeof(struct slot)
-                                                                   << LIMEN_INIT_TABLE_ORDER)
+        if ((uint64_t)visit.slots[i] - (uint64_t)the_cpu()->init_table >=
+            sizeof(struct slot) << LIMEN_INIT_TABLE_ORDER)
             check_place(visit.slots[i]);
 }
