@@ -16,6 +16,8 @@ struct cpu {
     struct deadline *deadlines;
     uint64_t slice;       /* ticks of a thread's turn among equals */
     uint64_t slice_end;   /* tick; UINT64_MAX while nobody else wants the processor */
+    uint64_t budget_end;  /* tick at which the current thread's payer will have nothing left */
+    uint64_t charged_at;  /* tick up to which its payer has been charged */
     uint64_t timer;       /* tick the timer is set to, at the latest */
     uint64_t switched_at; /* tick of the last general switch, to account time */
     struct slot *dying;   /* objects without capabilities that still have to be taken apart */

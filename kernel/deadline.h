@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads that wait with a deadline, nearest first: a leftist heap linked through the threads,
- * so that it needs no memory of its own and no operation takes longer than the logarithm of their
- * number.
+ * What is to happen at some tick, nearest first: threads that wait with a deadline, contexts whose
+ * threads wait for a refill.  A leftist heap linked through them, so that it needs no memory of its
+ * own and no operation takes longer than the logarithm of their number.
  */
 #ifndef KERNEL_DEADLINE_H
 #define KERNEL_DEADLINE_H
@@ -15,7 +15,8 @@ struct deadline {
     struct deadline *parent;
     struct deadline *left;
     struct deadline *right;
-    uint32_t rank; /* length of the rightmost path, this node included; 0: not in a heap */
+    uint32_t rank;  /* length of the rightmost path, this node included; 0: not in a heap */
+    bool is_refill; /* of a context, where others are of a thread */
 };
 
 void deadline_insert(struct deadline **heap, struct deadline *item);

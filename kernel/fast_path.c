@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fast_path.h"
 
+#include "context.h"
 #include "cpu.h"
 #include "invoke.h"
 #include "ipc.h"
@@ -58,7 +59,15 @@ static inline __attribute__((always_inline)) struct limen_regs *switch_directly(
     return current_thread()->arch.regs; /* `to`: read again, so that no register need keep it */
 }
 
-struct limen_regs *fast_call(struct limen_regs *regs)
+/* Both paths go through here again once the accounts are settled, so that the ordinary case need
+ * not save registers for what is called in the other. */
+enum accounts { ACCOUNTS_COMPARED, ACCOUNTS_SETTLED };
+
+static __attribute__((noinline)) struct limen_regs *call_across(struct limen_regs *regs,
+                                                                struct thread *server);
+
+static inline __attribute__((always_inline)) struct limen_regs *call(struct limen_regs *regs,
+                                                                     enum accounts accounts)
 {
     struct thread *self = current_thread();
     uint64_t index = (uint32_t)regs->rdi;
@@ -76,6 +85,8 @@ struct limen_regs *fast_call(struct limen_regs *regs)
     if (!reply || reply->caller || deadline_is_set(&server->deadline) || !comes_next(server) ||
         !is_plain(regs->rsi, self, server))
         return NULL;
+    if (accounts == ACCOUNTS_COMPARED && __builtin_expect(self->payer != server->payer, 0))
+        return call_across(regs, server);
 
     /* Point of no return. */
     if (list_drop_first(&endpoint->queue))
@@ -90,7 +101,21 @@ struct limen_regs *fast_call(struct limen_regs *regs)
     return switch_directly(self, server);
 }
 
-struct limen_regs *fast_reply_wait(struct limen_regs *regs)
+static struct limen_regs *call_across(struct limen_regs *regs, struct thread *server)
+{
+    return context_call(current_thread(), server) ? call(regs, ACCOUNTS_SETTLED) : NULL;
+}
+
+struct limen_regs *fast_call(struct limen_regs *regs)
+{
+    return call(regs, ACCOUNTS_COMPARED);
+}
+
+static __attribute__((noinline)) struct limen_regs *answer_across(struct limen_regs *regs,
+                                                                  const struct thread *caller);
+
+static inline __attribute__((always_inline)) struct limen_regs *answer(struct limen_regs *regs,
+                                                                       enum accounts accounts)
 {
     struct thread *self = current_thread();
     uint64_t index = (uint32_t)regs->rdi;
@@ -109,6 +134,8 @@ struct limen_regs *fast_reply_wait(struct limen_regs *regs)
         (self->bound && self->bound->bits) || deadline_is_set(&caller->deadline) ||
         !comes_next(caller) || !is_plain(regs->rsi, self, caller))
         return NULL;
+    if (accounts == ACCOUNTS_COMPARED && __builtin_expect(self->payer != caller->payer, 0))
+        return answer_across(regs, caller);
 
     /* Point of no return. */
     hand_over(self, caller, 0);
@@ -120,4 +147,14 @@ struct limen_regs *fast_reply_wait(struct limen_regs *regs)
     endpoint->state = ENDPOINT_RECEIVERS;
     list_append(&endpoint->queue, &self->queue);
     return switch_directly(self, caller);
+}
+
+static struct limen_regs *answer_across(struct limen_regs *regs, const struct thread *caller)
+{
+    return context_answer(caller) ? answer(regs, ACCOUNTS_SETTLED) : NULL;
+}
+
+struct limen_regs *fast_reply_wait(struct limen_regs *regs)
+{
+    return answer(regs, ACCOUNTS_COMPARED);
 }

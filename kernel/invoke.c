@@ -11,7 +11,7 @@ static operation *const operations[LIMEN_TYPE_COUNT] = {
     [LIMEN_TYPE_THREAD] = thread_invoke,   [LIMEN_TYPE_SPACE] = space_invoke,
     [LIMEN_TYPE_FRAME] = frame_invoke,     [LIMEN_TYPE_IRQ_CONTROL] = irq_control_invoke,
     [LIMEN_TYPE_IRQ] = irq_invoke,         [LIMEN_TYPE_PORTS] = ports_invoke,
-    [LIMEN_TYPE_KERNEL] = kernel_invoke,
+    [LIMEN_TYPE_KERNEL] = kernel_invoke,   [LIMEN_TYPE_CONTEXT] = context_invoke,
 };
 
 enum limen_error invoke_argument(const struct invocation *call, uint64_t index,

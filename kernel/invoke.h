@@ -31,6 +31,7 @@ operation irq_control_invoke;
 operation irq_invoke;
 operation ports_invoke;
 operation kernel_invoke;
+operation context_invoke;
 
 struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs);
 

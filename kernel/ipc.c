@@ -10,6 +10,7 @@
 #include "ipc.h"
 
 #include "assert.h"
+#include "context.h"
 #include "cpu.h"
 #include "invoke.h"
 #include "scheduler.h"
@@ -156,6 +157,7 @@ void ipc_unwait(struct thread *thread)
     case LIMEN_THREAD_RECEIVING:
         dequeue(thread->waits_on, thread);
         let_go_of_reply(thread);
+        context_return(thread); /* no message, so nobody else to pay */
         break;
     case LIMEN_THREAD_WAITING:
         list_remove(&thread->queue);
@@ -198,6 +200,7 @@ static uint64_t flags_of(const struct limen_regs *regs)
  * in the receiver's reply object; without one it is told so, and the receiver goes on waiting. */
 static void meet(struct thread *sender, struct thread *receiver)
 {
+    context_serve(receiver, sender);
     if (sender->faulted)
         deliver_fault(sender, receiver);
     else
@@ -275,9 +278,8 @@ struct limen_regs *ipc_call(struct slot *slot, struct limen_regs *regs)
     return send_message(slot, regs, true);
 }
 
-struct limen_regs *ipc_fault(struct thread *thread)
+struct limen_regs *ipc_fault(struct thread *thread, struct slot *slot)
 {
-    struct slot *slot = &thread->fault_slot;
     thread->faulted = true;
     if (slot_is_empty(slot)) {
         thread->state = LIMEN_THREAD_STOPPED;
@@ -402,11 +404,15 @@ static struct limen_regs *wait_for_bits(struct thread *self, struct notification
 }
 
 /* What forbids to take the message of a sender that waited: nobody could answer its call, or since
- * its tag was checked it lost its message page or had its registers set. */
-static enum limen_error objection(const struct thread *sender, const struct reply *reply)
+ * its tag was checked it lost its message page or had its registers set, or it lost its payer and
+ * whoever served it would have none either. */
+static enum limen_error objection(const struct thread *self, const struct thread *sender,
+                                  const struct reply *reply)
 {
     if (sender->calling && !reply)
         return LIMEN_NO_CALLER;
+    if (self->passive && !sender->payer)
+        return LIMEN_CANCELLED;
     return sender->faulted ? LIMEN_OK : check_tag(sender, sender->arch.regs->rsi);
 }
 
@@ -443,7 +449,7 @@ static struct limen_regs *wait_for_message(struct thread *self, struct endpoint 
     }
     if (endpoint->state == ENDPOINT_SENDERS) {
         struct thread *sender = first_in(&endpoint->queue);
-        enum limen_error error = objection(sender, reply);
+        enum limen_error error = objection(self, sender, reply);
         if (error) {
             turn_away(endpoint, sender, error);
             return NULL;
@@ -478,22 +484,30 @@ static enum limen_error find_reply(struct thread *self, uint64_t index, struct r
     return LIMEN_OK;
 }
 
+/* The endpoint or notification a wait names. */
+static enum limen_error find_source(struct thread *self, uint64_t index, struct slot **slot)
+{
+    *slot = table_lookup(self, index);
+    if (!*slot)
+        return LIMEN_BAD_CAPABILITY;
+    if ((*slot)->type != LIMEN_TYPE_ENDPOINT && (*slot)->type != LIMEN_TYPE_NOTIFICATION)
+        return LIMEN_WRONG_TYPE;
+    return (*slot)->rights & LIMEN_RIGHT_READ ? LIMEN_OK : LIMEN_NO_RIGHT;
+}
+
 /* One attempt at a wait; NULL when it must begin again. */
 static struct limen_regs *try_wait(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    struct slot *slot = table_lookup(self, (uint32_t)regs->rdi);
+    struct slot *slot;
     struct reply *reply;
+    enum limen_error error = find_source(self, (uint32_t)regs->rdi, &slot);
 
-    if (!slot)
-        return refuse(regs, LIMEN_BAD_CAPABILITY);
-    if (slot->type != LIMEN_TYPE_ENDPOINT && slot->type != LIMEN_TYPE_NOTIFICATION)
-        return refuse(regs, LIMEN_WRONG_TYPE);
-    if (!(slot->rights & LIMEN_RIGHT_READ))
-        return refuse(regs, LIMEN_NO_RIGHT);
+    if (error)
+        return refuse(regs, error);
     if (slot->type == LIMEN_TYPE_NOTIFICATION)
         return wait_for_bits(self, slot->object, flags_of(regs));
-    enum limen_error error = find_reply(self, regs->rdi >> 32, &reply);
+    error = find_reply(self, regs->rdi >> 32, &reply);
     if (error)
         return refuse(regs, error);
     if (reply && (reply->caller || reply->receiver))
@@ -512,9 +526,12 @@ struct limen_regs *ipc_wait(struct limen_regs *regs)
 struct limen_regs *ipc_reply_wait(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
-    struct reply *reply;
-    enum limen_error error = find_reply(self, regs->rdi >> 32, &reply);
+    struct slot *source;
+    struct reply *reply = NULL;
+    enum limen_error error = find_source(self, (uint32_t)regs->rdi, &source);
 
+    if (!error)
+        error = find_reply(self, regs->rdi >> 32, &reply);
     if (error)
         return refuse(regs, error);
     if (reply) {
@@ -541,9 +558,10 @@ void notification_signal(struct notification *notification, uint64_t bits)
         waiter->waits_on = NULL;
         give_bits(waiter, take_bits(notification));
         wake(waiter);
-    } else if (bound && bound->state == LIMEN_THREAD_RECEIVING) {
+    } else if (bound && bound->state == LIMEN_THREAD_RECEIVING && own_context(bound)) {
         dequeue(bound->waits_on, bound);
         let_go_of_reply(bound);
+        context_return(bound);
         give_bits(bound, take_bits(notification));
         wake(bound);
     }

@@ -48,10 +48,11 @@ struct limen_regs *ipc_send(struct limen_regs *regs);
 struct limen_regs *ipc_wait(struct limen_regs *regs);
 struct limen_regs *ipc_reply_wait(struct limen_regs *regs);
 
-/* Makes the current thread a caller on its fault endpoint. */
-struct limen_regs *ipc_fault(struct thread *thread);
+/* Makes the current thread a caller on the endpoint of a handler. */
+struct limen_regs *ipc_fault(struct thread *thread, struct slot *slot);
 
-/* Sets bits, and wakes who waits for them. */
+/* Sets bits, and wakes who waits for them.  A thread without a context of its own could not run
+ * then: it finds them when it waits again. */
 void notification_signal(struct notification *notification, uint64_t bits);
 
 /* One step of emptying a dead object's queue; true when nothing is left. */

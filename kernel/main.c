@@ -4,6 +4,7 @@
  * found, gives it every capability there is, and leaves for ring 3.
  */
 #include "boot_memory.h"
+#include "context.h"
 #include "cpu.h"
 #include "log.h"
 #include "scheduler.h"
@@ -149,8 +150,13 @@ static void make_init(struct birth *birth)
     untyped_make(space, NULL, LIMEN_TYPE_SPACE, INIT_SPACE_ORDER, birth->space);
     untyped_make(&birth->table[LIMEN_INIT_THREAD], NULL, LIMEN_TYPE_THREAD, LIMEN_THREAD_ORDER,
                  birth->thread);
-    if (thread_configure(birth->thread, space, table, NULL))
+    struct context *context = kernel_boot_alloc(1);
+    struct slot *unlimited =
+        root_capability(birth, LIMEN_INIT_CONTEXT, LIMEN_TYPE_CONTEXT, LIMEN_RIGHTS_ALL, context);
+    context_create_root(context);
+    if (thread_configure(birth->thread, space, table, NULL, NULL))
         panic("init's thread cannot be configured");
+    thread_set_context(birth->thread, unlimited);
     birth->thread->priority = INIT_PRIORITY;
     birth->thread->essential = true;
     memcpy(birth->thread->name, "init", 4);

@@ -2,10 +2,14 @@
 #include "scheduler.h"
 
 #include "assert.h"
+#include "context.h"
 #include "cpu.h"
 #include "ipc.h"
 
 #define BITS 64u
+
+/* Threads to park with interrupts off. */
+#define PARK_MAX 8u
 
 void scheduler_init(struct cpu *cpu)
 {
@@ -13,24 +17,31 @@ void scheduler_init(struct cpu *cpu)
         list_init(&cpu->queues[i]);
     cpu->slice = arch_ns_to_ticks(SLICE_NS);
     cpu->slice_end = UINT64_MAX;
+    cpu->budget_end = UINT64_MAX;
     cpu->timer = UINT64_MAX;
     cpu->idle.state = LIMEN_THREAD_READY;
     list_init(&cpu->idle.queue);
+    list_init(&cpu->idle.guest);
     cpu->current = &cpu->idle;
 }
 
-/* The one-shot timer must not stand later than the end of the slice or the next deadline.  It may
- * stand earlier, where what it was set for has gone: setting it costs more than an interrupt now
- * and then that finds nothing to do. */
+/* The one-shot timer must not stand later than the end of the slice or of the budget, or the next
+ * deadline.  It may stand earlier, where what it was set for has gone: setting
+ * it costs more than an interrupt now and then that finds nothing to do. */
 static void set_timer(struct cpu *cpu)
 {
-    uint64_t tick = cpu->slice_end;
+    uint64_t tick = cpu->slice_end < cpu->budget_end ? cpu->slice_end : cpu->budget_end;
     if (cpu->deadlines && cpu->deadlines->tick < tick)
         tick = cpu->deadlines->tick;
     if (tick < cpu->timer) {
         cpu->timer = tick;
         arch_timer_set(tick);
     }
+}
+
+void scheduler_set_timer(void)
+{
+    set_timer(this_cpu->arch.self);
 }
 
 /* Begins the current thread's turn, or what is left of it.  A slice runs only while somebody else
@@ -71,14 +82,22 @@ static void enqueue_preempted(struct cpu *cpu)
 void scheduler_ready(struct thread *thread)
 {
     ASSERT(thread != current_thread());
+    if (!thread->payer) {
+        context_park(thread);
+        return;
+    }
     thread->state = LIMEN_THREAD_READY;
     enqueue(this_cpu->arch.self, thread, false);
 }
 
-void scheduler_unready(struct thread *thread)
+static struct thread *first_ready(struct cpu *cpu)
 {
-    struct cpu *cpu = this_cpu->arch.self;
-    ASSERT(thread != cpu->current && thread->state == LIMEN_THREAD_READY);
+    int top = scheduler_top();
+    return top < 0 ? NULL : thread_of_queue(cpu->queues[top].next);
+}
+
+static void dequeue(struct cpu *cpu, struct thread *thread)
+{
     list_remove(&thread->queue);
     if (list_is_empty(&cpu->queues[thread->priority])) {
         unsigned word = thread->priority / BITS;
@@ -86,6 +105,13 @@ void scheduler_unready(struct thread *thread)
         if (!cpu->ready[word])
             cpu->ready_words &= ~(1ull << word);
     }
+}
+
+void scheduler_unready(struct thread *thread)
+{
+    struct cpu *cpu = this_cpu->arch.self;
+    ASSERT(thread != cpu->current && thread->state == LIMEN_THREAD_READY);
+    dequeue(cpu, thread);
 }
 
 struct limen_regs *scheduler_switch(struct thread *to)
@@ -98,6 +124,10 @@ struct limen_regs *scheduler_switch(struct thread *to)
         uint64_t now = arch_ticks();
         from->ran += now - cpu->switched_at;
         cpu->switched_at = now;
+        if (to->payer != from->payer) {
+            context_charge(cpu, now);
+            cpu->budget_end = context_end(to->payer, now);
+        }
         cpu->current = to;
         cpu->counters[LIMEN_COUNTER_SWITCHES]++;
         arch_switch(&from->arch, &to->arch);
@@ -112,20 +142,38 @@ struct limen_regs *scheduler_switch(struct thread *to)
     return to->arch.regs;
 }
 
+/* Those ready for whom nobody can pay are parked when their turn comes.  After some of them the
+ * processor idles for a tick, and goes on from the interrupt that this ends with: any number can
+ * share an account that is used up. */
+static __attribute__((noinline)) struct thread *park_unpaid(struct cpu *cpu)
+{
+    for (unsigned parked = 0; parked < PARK_MAX; parked++) {
+        struct thread *first = first_ready(cpu);
+        if (!first || context_can_pay(first))
+            return first;
+        dequeue(cpu, first);
+        context_park(first);
+    }
+    cpu->idle.slice = 1;
+    return NULL;
+}
+
 static struct limen_regs *switch_to_first(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
-    int top = scheduler_top();
-    if (top < 0)
+    struct thread *first = first_ready(cpu);
+
+    if (first && !context_can_pay(first))
+        first = park_unpaid(cpu);
+    if (!first)
         return scheduler_switch(&cpu->idle);
-    struct thread *next = thread_of_queue(cpu->queues[top].next);
-    scheduler_unready(next);
-    return scheduler_switch(next);
+    dequeue(cpu, first);
+    return scheduler_switch(first);
 }
 
 static bool runs_on(struct cpu *cpu, int top)
 {
-    return cpu->current->state == LIMEN_THREAD_READY && cpu->current != &cpu->idle &&
+    return cpu->current->state == LIMEN_THREAD_READY && cpu->current->payer &&
            top <= (int)cpu->current->priority;
 }
 
@@ -152,6 +200,36 @@ struct limen_regs *scheduler_yield(void)
     return switch_to_first();
 }
 
+/* The current thread's payer has something left, of this period or because a new one begins. */
+static bool budget_lasts(struct cpu *cpu)
+{
+    if (cpu->budget_end == UINT64_MAX)
+        return true;
+    uint64_t now = arch_ticks();
+    if (now < cpu->budget_end)
+        return true;
+    context_charge(cpu, now);
+    cpu->budget_end = context_end(cpu->current->payer, now);
+    return now < cpu->budget_end;
+}
+
+/* The current thread is told, or goes behind its equals, as at the end of its turn, and is parked
+ * once it comes to the front: so those who share an account take turns.  A thread that runs on a
+ * loan is not told, for its registers are none of the lender's business. */
+static struct limen_regs *out_of_budget(struct cpu *cpu, struct limen_regs *regs)
+{
+    struct thread *thread = cpu->current;
+    bool in_ring_3 = regs == thread->arch.regs;
+
+    if (in_ring_3 && thread->payer == own_context(thread) &&
+        !slot_is_empty(&thread->payer->handler_slot))
+        return context_timeout(thread);
+    if (!in_ring_3)
+        thread->resume = regs;
+    enqueue(cpu, thread, false);
+    return switch_to_first();
+}
+
 struct limen_regs *kernel_reschedule(struct limen_regs *regs)
 {
     struct cpu *cpu = this_cpu->arch.self;
@@ -162,6 +240,8 @@ struct limen_regs *kernel_reschedule(struct limen_regs *regs)
         return switch_to_first();
 
     bool runnable = current->state == LIMEN_THREAD_READY;
+    if (runnable && !budget_lasts(cpu))
+        return out_of_budget(cpu, regs);
     bool slice_over = cpu->slice_end != UINT64_MAX && arch_ticks() >= cpu->slice_end;
     if (runnable && (top < (int)current->priority || (top == current->priority && !slice_over))) {
         if (slice_over || (cpu->ready_words && cpu->slice_end == UINT64_MAX))
@@ -187,9 +267,15 @@ void scheduler_set_deadline(struct thread *thread, uint64_t ns)
     set_timer(cpu);
 }
 
-/* Wakes whoever's deadline has passed, one at a time, with a window after each, so that a thousand
- * sleepers do not hold off a device.  A timer interrupt in such a window leaves the work to the
- * loop it interrupted, so interrupts nest no deeper than two. */
+static void time_out(struct thread *thread)
+{
+    thread_stop(thread, LIMEN_TIMED_OUT);
+    scheduler_ready(thread);
+}
+
+/* Wakes whoever's deadline has passed or whose account is refilled, one at a time, with a window
+ * after each, so that a thousand sleepers do not hold off a device.  A timer interrupt in such a
+ * window leaves the work to the loop it interrupted, so interrupts nest no deeper than two. */
 void kernel_timer(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
@@ -198,10 +284,10 @@ void kernel_timer(void)
         return;
     cpu->waking = true;
     while (cpu->deadlines && cpu->deadlines->tick <= arch_ticks()) {
-        struct thread *thread = container_of(cpu->deadlines, struct thread, deadline);
-        deadline_remove(&cpu->deadlines, &thread->deadline);
-        thread_stop(thread, LIMEN_TIMED_OUT);
-        scheduler_ready(thread);
+        if (cpu->deadlines->is_refill)
+            context_wake(container_of(cpu->deadlines, struct context, refill));
+        else
+            time_out(container_of(cpu->deadlines, struct thread, deadline));
         arch_window();
     }
     cpu->waking = false;

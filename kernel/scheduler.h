@@ -12,7 +12,8 @@
 
 void scheduler_init(struct cpu *cpu);
 
-/* Makes a thread that waits for nothing READY, at the end of its queue. */
+/* Makes a thread that waits for nothing READY, at the end of its queue; or PARKED, if there is
+ * nobody to pay for it. */
 void scheduler_ready(struct thread *thread);
 
 /* Takes a ready thread that is not running out of its queue. */
@@ -38,6 +39,9 @@ struct limen_regs *scheduler_yield(void);
 
 /* Switches to a thread that is READY and in no queue. */
 struct limen_regs *scheduler_switch(struct thread *to);
+
+/* Makes sure that the timer comes in time for whatever is next. */
+void scheduler_set_timer(void);
 
 /* The deadline of a thread that starts to wait, in nanoseconds on the monotonic clock. */
 void scheduler_set_deadline(struct thread *thread, uint64_t ns);

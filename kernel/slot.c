@@ -10,6 +10,7 @@
 #include "slot.h"
 
 #include "assert.h"
+#include "context.h"
 #include "cpu.h"
 #include "ipc.h"
 #include "irq.h"
@@ -25,6 +26,7 @@ static bool has_object_header(enum limen_type type)
     case LIMEN_TYPE_NOTIFICATION:
     case LIMEN_TYPE_REPLY:
     case LIMEN_TYPE_IRQ:
+    case LIMEN_TYPE_CONTEXT:
         return true;
     default:
         return false;
@@ -33,7 +35,8 @@ static bool has_object_header(enum limen_type type)
 
 _Static_assert(offsetof(struct space, object) == 0 && offsetof(struct endpoint, object) == 0 &&
                    offsetof(struct notification, object) == 0 &&
-                   offsetof(struct reply, object) == 0 && offsetof(struct irq, object) == 0,
+                   offsetof(struct reply, object) == 0 && offsetof(struct irq, object) == 0 &&
+                   offsetof(struct context, object) == 0,
                "the header is what the kernel finds at the start of an object");
 
 /* The count of capabilities that name the slot's object, or NULL where no object dies with them. */
@@ -137,6 +140,17 @@ enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights)
     return LIMEN_OK;
 }
 
+void slot_share(struct slot *to, struct slot *from)
+{
+    ASSERT(from->type == LIMEN_TYPE_CONTEXT); /* of which a slot has no more to copy */
+    slot_fill(to, NULL, from->type, from->rights, from->object);
+    to->next = from->next;
+    if (to->next)
+        to->next->prev = to;
+    to->prev = from;
+    from->next = to;
+}
+
 void slot_move(struct slot *to, struct slot *from)
 {
     ASSERT(slot_is_empty(to) && !slot_is_empty(from));
@@ -167,6 +181,8 @@ static struct slot *grave_of(const struct slot *slot)
         return &((struct endpoint *)slot->object)->grave;
     case LIMEN_TYPE_NOTIFICATION:
         return &((struct notification *)slot->object)->grave;
+    case LIMEN_TYPE_CONTEXT:
+        return &((struct context *)slot->object)->grave;
     default:
         return NULL;
     }
@@ -179,7 +195,7 @@ static void bury(struct slot *slot, struct slot *grave)
     uint32_t slots = grave->header.slots;
 
     if (slot->type == LIMEN_TYPE_THREAD)
-        thread_stop(slot->object, LIMEN_CANCELLED);
+        thread_end(slot->object, "thread");
     grave->holder = HOLDER_GRAVE;
     slot_move(grave, slot);
     grave->header.slots = slots;
@@ -199,6 +215,8 @@ static bool reap(const struct slot *grave)
         return space_reap(grave->object);
     case LIMEN_TYPE_ENDPOINT:
         return endpoint_reap(grave->object);
+    case LIMEN_TYPE_CONTEXT:
+        return context_reap(grave->object);
     default:
         ASSERT(grave->type == LIMEN_TYPE_NOTIFICATION);
         return notification_reap(grave->object);
@@ -231,6 +249,7 @@ static bool let_go(struct slot *slot)
     case HOLDER_THREAD_FAULT:
     case HOLDER_THREAD_PAGE:
     case HOLDER_THREAD_NOTIFICATION:
+    case HOLDER_THREAD_CONTEXT:
         thread_lost(slot);
         break;
     case HOLDER_IRQ_NOTIFICATION:
@@ -238,6 +257,7 @@ static bool let_go(struct slot *slot)
         break;
     case HOLDER_SPACE_DONATION:
         return space_lost(slot);
+    case HOLDER_CONTEXT_HANDLER:
     case HOLDER_TABLE:
     case HOLDER_GRAVE:
         break;
@@ -312,4 +332,13 @@ bool slot_revoke_step(struct slot *slot, const struct slot *last)
         return false;
     }
     return slot_drop_step(child) && child == last;
+}
+
+void slot_hold(struct slot *own, struct slot *given)
+{
+    bool done = slot_drop_step(own);
+    ASSERT(done);
+    (void)done;
+    if (given)
+        (void)slot_copy(own, given, given->rights); /* only untyped memory cannot be copied */
 }

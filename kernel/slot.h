@@ -23,7 +23,9 @@ enum holder {
     HOLDER_THREAD_FAULT,
     HOLDER_THREAD_PAGE,
     HOLDER_THREAD_NOTIFICATION,
+    HOLDER_THREAD_CONTEXT,
     HOLDER_IRQ_NOTIFICATION,
+    HOLDER_CONTEXT_HANDLER,
     HOLDER_SPACE_DONATION,
     HOLDER_GRAVE, /* the last capability of an object that is being taken apart */
 };
@@ -82,6 +84,10 @@ void slot_fill(struct slot *slot, struct slot *parent, enum limen_type type, uns
 /* Makes `to`, empty, a copy of `from` with at most `rights`, derived from it. */
 enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights);
 
+/* Makes `to`, empty, the equal of a context's capability: derived from what that is derived from.
+ */
+void slot_share(struct slot *to, struct slot *from);
+
 /* Moves the capability; its place in the tree goes with it. */
 void slot_move(struct slot *to, struct slot *from);
 
@@ -96,6 +102,11 @@ bool slot_drop_step(struct slot *slot);
 
 /* Takes away what is derived from it; `last`, if that is among it, when nothing else is left. */
 bool slot_revoke_step(struct slot *slot, const struct slot *last);
+
+/* Puts a copy of a capability, or with NULL nothing, into a slot inside an object, in place of what
+ * it holds.  Such copies have nothing derived from them, so one step empties the slot; what it held
+ * may then be dying, and is left to the next deletion. */
+void slot_hold(struct slot *own, struct slot *given);
 
 /* Takes dead objects apart, whoever's deletion they died of.  Not for a thread that is dead itself:
  * it is left to the next deletion. */

@@ -65,13 +65,10 @@ static void report_unhandled(const struct thread *thread)
 static struct limen_regs *fault(uint32_t label, const uint64_t detail[4])
 {
     struct thread *thread = current_thread();
-    thread->fault.label = label;
-    for (unsigned i = 0; i < LIMEN_FAULT_DETAIL_WORDS; i++)
-        thread->fault.detail[i] = detail[i];
-    thread->fault.rip = thread->arch.regs->rip;
+    thread_note_fault(thread, label, detail);
     if (slot_is_empty(&thread->fault_slot))
         report_unhandled(thread);
-    return ipc_fault(thread);
+    return ipc_fault(thread, &thread->fault_slot);
 }
 
 /* Not one of ours: on to the handler the thread registered, by an edit of three registers, or to

@@ -3,6 +3,7 @@
 
 #include "cpu.h"
 #include "invoke.h"
+#include "irq.h"
 
 /* Entries looked at in one step of taking a table apart. */
 #define REAP_STEP 16u
@@ -87,6 +88,22 @@ static enum limen_error move(struct invocation *call)
     return error;
 }
 
+/* What tells capabilities of one type apart.  The rest that a slot holds is the kernel's own. */
+static uint64_t distinction(const struct slot *slot)
+{
+    switch ((enum limen_type)slot->type) {
+    case LIMEN_TYPE_ENDPOINT:
+    case LIMEN_TYPE_NOTIFICATION:
+        return slot->badge;
+    case LIMEN_TYPE_PORTS:
+        return slot->first_port | (uint64_t)slot->last_port << 16;
+    case LIMEN_TYPE_IRQ:
+        return ((const struct irq *)slot->object)->line;
+    default:
+        return 0;
+    }
+}
+
 static enum limen_error inspect(struct invocation *call)
 {
     struct slot *slot = table_entry(call->slot, call->word[0]);
@@ -95,7 +112,7 @@ static enum limen_error inspect(struct invocation *call)
         return LIMEN_OUT_OF_RANGE;
     call->word[0] = slot->type;
     call->word[1] = slot->rights;
-    call->word[2] = has_badge(slot) ? slot->badge : 0;
+    call->word[2] = distinction(slot);
     call->word[3] = slot->order;
     call->results = 4;
     return LIMEN_OK;

@@ -2,12 +2,14 @@
 #include "thread.h"
 
 #include "assert.h"
+#include "context.h"
 #include "cpu.h"
 #include "invoke.h"
 #include "ipc.h"
 #include "scheduler.h"
 #include "space.h"
 #include "table.h"
+#include <limen/fault.h>
 #include <limen/message.h>
 
 void thread_create(struct thread *thread)
@@ -19,7 +21,17 @@ void thread_create(struct thread *thread)
     thread->fault_slot.holder = HOLDER_THREAD_FAULT;
     thread->page_slot.holder = HOLDER_THREAD_PAGE;
     thread->notification_slot.holder = HOLDER_THREAD_NOTIFICATION;
+    thread->context_slot.holder = HOLDER_THREAD_CONTEXT;
+    list_init(&thread->guest);
     arch_thread_create(&thread->arch, thread);
+}
+
+void thread_note_fault(struct thread *thread, uint32_t label, const uint64_t detail[4])
+{
+    thread->fault.label = label;
+    for (unsigned i = 0; i < LIMEN_FAULT_DETAIL_WORDS; i++)
+        thread->fault.detail[i] = detail[i];
+    thread->fault.rip = thread->arch.regs->rip;
 }
 
 void thread_stop(struct thread *thread, enum limen_error error)
@@ -31,6 +43,9 @@ void thread_stop(struct thread *thread, enum limen_error error)
         if (thread != current_thread())
             scheduler_unready(thread);
         break;
+    case LIMEN_THREAD_PARKED:
+        context_unpark(thread);
+        break;
     default:
         ipc_unwait(thread);
         if (!thread->faulted)
@@ -40,23 +55,15 @@ void thread_stop(struct thread *thread, enum limen_error error)
     thread->state = LIMEN_THREAD_STOPPED;
 }
 
+void thread_end(struct thread *thread, const char *lost)
+{
+    if (thread->essential)
+        arch_panic(thread->arch.regs, "%.16s lost its %s, and nothing can run without it",
+                   (const char *)thread->name, lost);
+    thread_stop(thread, LIMEN_CANCELLED);
+}
+
 /* -- what the thread holds -- */
-
-/* Puts a copy of a capability into one of the thread's own slots.  The slot is empty. */
-static void hold(struct slot *own, struct slot *given)
-{
-    if (given)
-        (void)slot_copy(own, given, given->rights); /* only untyped memory cannot be copied */
-}
-
-/* Empties one of the thread's own slots.  Those capabilities are copies nobody else can derive
- * from, so one step does it; what it held may then be dying, and is left to the next deletion. */
-static void release(struct slot *own)
-{
-    bool done = slot_drop_step(own);
-    ASSERT(done);
-    (void)done;
-}
 
 static struct thread *holder_thread(struct slot *slot)
 {
@@ -69,6 +76,8 @@ static struct thread *holder_thread(struct slot *slot)
         return container_of(slot, struct thread, fault_slot);
     case HOLDER_THREAD_PAGE:
         return container_of(slot, struct thread, page_slot);
+    case HOLDER_THREAD_CONTEXT:
+        return container_of(slot, struct thread, context_slot);
     default:
         return container_of(slot, struct thread, notification_slot);
     }
@@ -80,11 +89,11 @@ void thread_lost(struct slot *slot)
 
     switch ((enum holder)slot->holder) {
     case HOLDER_THREAD_SPACE:
-        thread_stop(thread, LIMEN_CANCELLED);
+        thread_end(thread, "address space");
         arch_space_set(&thread->arch, NULL);
         break;
     case HOLDER_THREAD_TABLE:
-        thread_stop(thread, LIMEN_CANCELLED);
+        thread_end(thread, "capability table");
         thread->table = NULL;
         thread->slots = 1;
         break;
@@ -95,39 +104,63 @@ void thread_lost(struct slot *slot)
         thread->bound->bound = NULL;
         thread->bound = NULL;
         break;
+    case HOLDER_THREAD_CONTEXT:
+        thread_stop(thread, LIMEN_CANCELLED);
+        context_join(thread, NULL);
+        break;
     default:
         break;
     }
 }
 
 enum limen_error thread_configure(struct thread *thread, struct slot *space, struct slot *table,
-                                  struct slot *fault)
+                                  struct slot *fault, struct slot *context)
 {
     if (thread->state != LIMEN_THREAD_STOPPED || thread->resume)
         return LIMEN_BUSY;
 
-    release(&thread->space_slot);
-    release(&thread->table_slot);
-    release(&thread->fault_slot);
-    hold(&thread->space_slot, space);
-    hold(&thread->table_slot, table);
-    hold(&thread->fault_slot, fault);
+    slot_hold(&thread->space_slot, space);
+    slot_hold(&thread->table_slot, table);
+    slot_hold(&thread->fault_slot, fault);
+    slot_hold(&thread->context_slot, NULL);
+    if (context)
+        slot_share(&thread->context_slot, context);
+    thread->passive = false;
+    context_join(thread, own_context(thread));
     arch_space_set(&thread->arch, &((struct space *)space->object)->arch);
     thread->table = table_of(table);
     thread->slots = table_slots(table);
     return LIMEN_OK;
 }
 
+/* What served somebody goes on doing so at his expense.  The old capability goes last, and from a
+ * place of its own, for to lose its context would stop the thread. */
+void thread_set_context(struct thread *thread, struct slot *context)
+{
+    bool lent = thread->payer && thread->payer != own_context(thread);
+    struct slot old = {.holder = HOLDER_TABLE};
+
+    if (!slot_is_empty(&thread->context_slot))
+        slot_move(&old, &thread->context_slot);
+    slot_hold(&thread->context_slot, context);
+    context_join(thread, lent ? thread->payer : own_context(thread));
+    slot_hold(&old, NULL);
+    if (thread->bound)
+        notification_signal(thread->bound, 0); /* bits that waited for somebody to pay */
+}
+
 bool thread_reap(struct thread *thread)
 {
-    struct slot *const held[] = {&thread->space_slot, &thread->table_slot, &thread->fault_slot,
-                                 &thread->page_slot, &thread->notification_slot};
+    struct slot *const held[] = {&thread->space_slot,        &thread->table_slot,
+                                 &thread->fault_slot,        &thread->page_slot,
+                                 &thread->notification_slot, &thread->context_slot};
 
     for (unsigned i = 0; i < sizeof(held) / sizeof(held[0]); i++)
         if (!slot_is_empty(held[i])) {
             slot_drop_step(held[i]);
             return false;
         }
+    context_join(thread, NULL);
     arch_thread_destroy(&thread->arch);
     return true;
 }
@@ -144,7 +177,10 @@ static enum limen_error configure(struct invocation *call, struct thread *thread
     if (!error && call->word[2])
         error =
             invoke_argument(call, call->word[2], LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE, &fault);
-    return error ? error : thread_configure(thread, space, table, fault);
+    if (error)
+        return error;
+    struct slot *context = &call->self->context_slot;
+    return thread_configure(thread, space, table, fault, slot_is_empty(context) ? NULL : context);
 }
 
 /* Changes the priority of a thread in whatever state it is. */
@@ -206,7 +242,7 @@ static enum limen_error get_regs(struct invocation *call, const struct thread *t
 
 static enum limen_error resume(struct thread *thread)
 {
-    if (slot_is_empty(&thread->space_slot) || slot_is_empty(&thread->table_slot))
+    if (slot_is_empty(&thread->space_slot) || slot_is_empty(&thread->table_slot) || !thread->payer)
         return LIMEN_NOT_CONFIGURED;
     if (thread->state != LIMEN_THREAD_STOPPED)
         return LIMEN_BUSY;
@@ -227,8 +263,7 @@ static enum limen_error set_page(const struct invocation *call, struct thread *t
         if (frame->order != LIMEN_PAGE_ORDER || frame->device)
             return LIMEN_BAD_ARGUMENT;
     }
-    release(&thread->page_slot);
-    hold(&thread->page_slot, frame);
+    slot_hold(&thread->page_slot, frame);
     thread->page = frame ? frame->object : NULL;
     return LIMEN_OK;
 }
@@ -245,13 +280,36 @@ static enum limen_error bind(const struct invocation *call, struct thread *threa
         if (((struct notification *)slot->object)->bound)
             return LIMEN_BUSY;
     }
-    release(&thread->notification_slot);
-    hold(&thread->notification_slot, slot);
+    slot_hold(&thread->notification_slot, slot);
     thread->bound = slot ? slot->object : NULL;
     if (thread->bound) {
         thread->bound->bound = thread;
         notification_signal(thread->bound, 0); /* bits that are set end a wait under way */
     }
+    return LIMEN_OK;
+}
+
+static enum limen_error set_context(const struct invocation *call, struct thread *thread)
+{
+    struct slot *context = NULL;
+
+    if (call->word[0]) {
+        enum limen_error error =
+            invoke_argument(call, call->word[0], LIMEN_TYPE_CONTEXT, LIMEN_RIGHT_WRITE, &context);
+        if (error)
+            return error;
+    }
+    thread_set_context(thread, context);
+    return LIMEN_OK;
+}
+
+static enum limen_error set_passive(const struct invocation *call, struct thread *thread)
+{
+    if (call->word[0] > 1)
+        return LIMEN_BAD_ARGUMENT;
+    thread->passive = call->word[0];
+    if (!thread->passive)
+        context_return(thread);
     return LIMEN_OK;
 }
 
@@ -269,10 +327,56 @@ static enum limen_error info(struct invocation *call, const struct thread *threa
     return LIMEN_OK;
 }
 
+/* The type of the object that a thread in this state waits for. */
+static enum limen_type awaited(uint8_t state)
+{
+    switch ((enum limen_thread_state)state) {
+    case LIMEN_THREAD_SENDING:
+    case LIMEN_THREAD_RECEIVING:
+        return LIMEN_TYPE_ENDPOINT;
+    case LIMEN_THREAD_WAITING:
+        return LIMEN_TYPE_NOTIFICATION;
+    case LIMEN_THREAD_WAITING_REPLY:
+        return LIMEN_TYPE_REPLY;
+    default:
+        return LIMEN_TYPE_NONE;
+    }
+}
+
+/* The frame of a thread that waits in a system call is still what it called with. */
+static enum limen_error wait_info(struct invocation *call, const struct thread *thread)
+{
+    const struct limen_regs *regs = thread->arch.regs;
+    enum limen_type type = awaited(thread->state);
+    bool waits = type != LIMEN_TYPE_NONE;
+    bool in_call = waits && !thread->faulted;
+    bool has_deadline = deadline_is_set(&thread->deadline);
+    bool sends =
+        in_call && thread->state != LIMEN_THREAD_RECEIVING && thread->state != LIMEN_THREAD_WAITING;
+
+    call->word[0] = thread->state;
+    call->word[1] = in_call ? (uint32_t)regs->rdi : 0;
+    call->word[2] = type;
+    call->word[3] = (has_deadline ? LIMEN_WAIT_DEADLINE : 0) |
+                    (waits && thread->faulted ? LIMEN_WAIT_FAULTED : 0);
+    call->word[4] = has_deadline ? regs->rbx : 0;
+    call->word[5] = sends ? regs->rsi : 0;
+    call->word[6] = thread->fault.detail[1];
+    call->word[7] = thread->fault.detail[2];
+    call->results = 8;
+    return LIMEN_OK;
+}
+
+static bool only_reads(uint32_t label)
+{
+    return label == LIMEN_THREAD_GET_REGS || label == LIMEN_THREAD_INFO ||
+           label == LIMEN_THREAD_WAIT_INFO;
+}
+
 enum limen_error thread_invoke(struct invocation *call)
 {
     struct thread *thread = call->slot->object;
-    bool reads = call->label == LIMEN_THREAD_GET_REGS || call->label == LIMEN_THREAD_INFO;
+    bool reads = only_reads(call->label);
 
     if (!(call->slot->rights & (reads ? LIMEN_RIGHT_READ : LIMEN_RIGHT_WRITE)))
         return LIMEN_NO_RIGHT;
@@ -312,6 +416,12 @@ enum limen_error thread_invoke(struct invocation *call)
         return LIMEN_OK;
     case LIMEN_THREAD_INFO:
         return info(call, thread);
+    case LIMEN_THREAD_WAIT_INFO:
+        return wait_info(call, thread);
+    case LIMEN_THREAD_SET_CONTEXT:
+        return set_context(call, thread);
+    case LIMEN_THREAD_SET_PASSIVE:
+        return set_passive(call, thread);
     default:
         return LIMEN_BAD_OPERATION;
     }

@@ -2,9 +2,9 @@
 /*
  * Threads.
  *
- * What a thread holds (space, table, fault endpoint, message page, notification) are capabilities
- * in slots of its own, copies derived from those it was given: revoking the originals takes them
- * from the thread like from anyone else.
+ * What a thread holds (space, table, fault endpoint, message page, notification, scheduling
+ * context) are capabilities in slots of its own, copies derived from those it was given: revoking
+ * the originals takes them from the thread like from anyone else.
  *
  * A thread that is blocked or in ring 3 has nothing on its kernel stack but its user frame.  Only a
  * thread preempted in a window has more, and then `resume` points at the frame it goes on from.
@@ -26,15 +26,18 @@ struct thread {
     uint64_t slots;                  /* entries of that table */
     struct limen_message_page *page; /* or NULL */
     uint8_t priority;
-    uint8_t state;       /* enum limen_thread_state */
-    bool calling;        /* SENDING: wants an answer */
-    bool faulted;        /* SENDING or WAITING_REPLY: the message is its fault */
-    bool essential;      /* init: its death is the machine's */
-    bool may_grant;      /* SENDING: by a capability with the right to send capabilities along */
-    struct list queue;   /* in a run queue, or in an endpoint's or a notification's queue */
-    void *waits_on;      /* endpoint, notification or reply object */
-    struct reply *reply; /* RECEIVING: where a caller will be kept */
-    uint64_t badge;      /* SENDING: of the capability it sends by */
+    uint8_t state;         /* enum limen_thread_state */
+    bool calling;          /* SENDING: wants an answer */
+    bool faulted;          /* SENDING or WAITING_REPLY: the message is its fault */
+    bool passive;          /* draws on the account of whoever it serves */
+    bool essential;        /* init: its death is the machine's */
+    bool may_grant;        /* SENDING: by a capability with the right to send capabilities along */
+    struct list queue;     /* of those ready, or of an endpoint, a notification or a context */
+    struct context *payer; /* the account its time is charged to, or NULL */
+    struct list guest;     /* of the payer's guests, where that is not its own context */
+    void *waits_on;        /* endpoint, notification or reply object */
+    struct reply *reply;   /* RECEIVING: where a caller will be kept */
+    uint64_t badge;        /* SENDING: of the capability it sends by */
     struct deadline deadline;
     struct notification *bound;
     struct { /* the last fault */
@@ -54,6 +57,7 @@ struct thread {
     struct slot fault_slot;
     struct slot page_slot;
     struct slot notification_slot;
+    struct slot context_slot;
     struct slot grave;
 };
 
@@ -64,9 +68,15 @@ static inline struct thread *thread_of_queue(struct list *item)
 
 void thread_create(struct thread *thread);
 
+/* Keeps in mind what fault the thread raised, for its handler and for people. */
+void thread_note_fault(struct thread *thread, uint32_t label, const uint64_t detail[4]);
+
 /* Ends whatever the thread waits for, with an error code in RAX unless it waits for a fault
  * handler.  It is in no queue afterwards, and STOPPED. */
 void thread_stop(struct thread *thread, enum limen_error error);
+
+/* The thread has lost for good what it cannot run without.  init's end is the machine's. */
+void thread_end(struct thread *thread, const char *lost);
 
 /* One step of taking a dead thread apart; true when nothing is left. */
 bool thread_reap(struct thread *thread);
@@ -74,8 +84,12 @@ bool thread_reap(struct thread *thread);
 /* The holder of one of a thread's own slots lost it. */
 void thread_lost(struct slot *slot);
 
-/* Gives the thread its space, table and fault endpoint (the last may be NULL). */
+/* Gives the thread its space, table and fault endpoint (the last may be NULL), and the context of
+ * another thread, if that has one. */
 enum limen_error thread_configure(struct thread *thread, struct slot *space, struct slot *table,
-                                  struct slot *fault);
+                                  struct slot *fault, struct slot *context);
+
+/* Makes the thread draw on the context, which may be NULL. */
+void thread_set_context(struct thread *thread, struct slot *context);
 
 #endif

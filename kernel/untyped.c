@@ -10,6 +10,7 @@
 #include "untyped.h"
 
 #include "assert.h"
+#include "context.h"
 #include "cpu.h"
 #include "invoke.h"
 #include "ipc.h"
@@ -43,6 +44,8 @@ unsigned untyped_object_order(enum limen_type type, uint64_t order)
         return LIMEN_NOTIFICATION_ORDER;
     case LIMEN_TYPE_REPLY:
         return LIMEN_REPLY_ORDER;
+    case LIMEN_TYPE_CONTEXT:
+        return LIMEN_CONTEXT_ORDER;
     default:
         return 0;
     }
@@ -92,6 +95,9 @@ void untyped_make(struct slot *slot, struct slot *untyped, enum limen_type type,
         break;
     case LIMEN_TYPE_NOTIFICATION:
         notification_create(memory);
+        break;
+    case LIMEN_TYPE_CONTEXT:
+        context_create(memory);
         break;
     default:
         ASSERT(type == LIMEN_TYPE_UNTYPED || type == LIMEN_TYPE_FRAME || type == LIMEN_TYPE_REPLY);

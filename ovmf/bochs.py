@@ -49,6 +49,10 @@ TRIPLE_FAULT = re.compile(rb"3rd \(\d+\) exception")
 COMMANDS = "c\n"  # for the debugger, which a build that has one starts in
 LOG_KEPT = 4096   # bytes of the log as evidence
 
+# Seconds of processor time, some millions of instructions, that Bochs goes on for when the guest has
+# ended.  What it said last may still wait in the serial port, which takes 4,000 for a character.
+SETTLING = 0.1
+
 
 def add_command_line(image, cmdline, scratch):
     """Bochs cannot hand the loader anything: its command line has to be on the disk."""
@@ -114,6 +118,7 @@ class Bochs:
             alive = self.process.poll() is None
             left = DEBUG_EXIT.search(self.log.read_bytes())
             if left:
+                self.settle(deadline)
                 value = int(left[1], 16)
                 if value == EXIT_PANIC:
                     return self.outcome("panic")
@@ -126,6 +131,22 @@ class Bochs:
                 return self.outcome(kind, self.process.returncode, log)
             self.drain_screen(0.2)
         return self.outcome("timeout")
+
+    def settle(self, deadline):
+        """Lets the serial port send what the guest has given it."""
+        end = self.processor_time() + SETTLING
+        while self.process.poll() is None and time.monotonic() < deadline and \
+                self.processor_time() < end:
+            self.drain_screen(0.02)
+
+    def processor_time(self):
+        """Seconds that Bochs has run, however busy the host is with others."""
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        except OSError:  # it has just ended
+            return float("inf")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def drain_screen(self, seconds):
         if select.select([self.screen], [], [], seconds)[0]:

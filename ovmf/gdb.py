@@ -229,6 +229,10 @@ def describe(slot):
         text += f" mapped at {int(slot['page']) << 12:#x}"
     if kind == "thread":
         text += f" {text_of(structure('thread', slot['object'])['name'])}"
+    if kind == "context":
+        context = structure("context", slot["object"])
+        text += (f" {int(context['left'])} of {int(context['budget']):#x} ticks left, "
+                 f"{int(context['parked_count'])} parked")
     return text
 
 

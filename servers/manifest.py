@@ -14,6 +14,7 @@ import tomllib
 INCLUDE = pathlib.Path(__file__).resolve().parents[1] / "include/limen"
 NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
 SIZE = re.compile(r"([1-9][0-9]*)([KM])\Z")
+DURATION = re.compile(r"([1-9][0-9]*)(us|ms)\Z")
 RANGE = re.compile(r"(0x[0-9a-f]+|[0-9]+)(?:-(0x[0-9a-f]+|[0-9]+))?\Z", re.IGNORECASE)
 RESTART = {"never": "LIMEN_RESTART_NEVER", "on-fault": "LIMEN_RESTART_ON_FAULT",
            "always": "LIMEN_RESTART_ALWAYS"}
@@ -66,7 +67,7 @@ class Server:
     """One table of the manifest, checked as far as it stands alone."""
 
     KEYS = {"binary", "priority", "memory", "ports", "interrupts", "provides", "services", "kernel",
-            "arguments", "restart"}
+            "arguments", "restart", "state", "budget", "period"}
 
     def __init__(self, manifest, name, table):
         self.manifest = manifest
@@ -86,7 +87,13 @@ class Server:
         if not 0 <= self.priority <= C["LIMEN_MANIFEST_PRIORITY_MAX"]:
             raise self.error("priority", f"priority {self.priority} is not within 0 to "
                              f"{C['LIMEN_MANIFEST_PRIORITY_MAX']}")
-        self.memory_order = self.read_memory()
+        self.memory_order = self.read_size("memory", C["LIMEN_MANIFEST_MEMORY_MIN"],
+                                           C["LIMEN_MANIFEST_MEMORY_MAX"])
+        self.state_order = 0
+        if "state" in table:
+            self.state_order = self.read_size("state", C["LIMEN_MANIFEST_STATE_MIN"],
+                                              C["LIMEN_MANIFEST_STATE_MAX"])
+        self.budget, self.period = self.read_budget()
         self.restart = self.value("restart", str, "never")
         if self.restart not in RESTART:
             raise self.error("restart", f'restart = "{self.restart}" is none of '
@@ -132,17 +139,36 @@ class Server:
             raise self.error(key, f"{key} names something twice")
         return values
 
-    def read_memory(self):
-        """The order of the key memory."""
-        text = self.value("memory", str)
+    def read_size(self, key, least, most):
+        """The order of a size that is a power of two, from 2^least to 2^most bytes."""
+        text = self.value(key, str)
         match = SIZE.match(text)
         size = int(match[1]) << {"K": 10, "M": 20}[match[2]] if match else 0
         order = size.bit_length() - 1
-        least, most = C["LIMEN_MANIFEST_MEMORY_MIN"], C["LIMEN_MANIFEST_MEMORY_MAX"]
         if size == 0 or size != 1 << order or not least <= order <= most:
-            raise self.error("memory", f'memory = "{text}" is not a power of two from '
+            raise self.error(key, f'{key} = "{text}" is not a power of two from '
                              f'"{(1 << least) >> 10}K" to "{(1 << most) >> 20}M"')
         return order
+
+    def read_duration(self, key):
+        """The microseconds that a key names."""
+        text = self.value(key, str)
+        match = DURATION.match(text)
+        if not match:
+            raise self.error(key, f'{key} = "{text}": want a time like "500us" or "10ms"')
+        return int(match[1]) * {"us": 1, "ms": 1000}[match[2]]
+
+    def read_budget(self):
+        """The keys budget and period, which go together; 0 for both without them."""
+        if "budget" not in self.table and "period" not in self.table:
+            return 0, 0
+        budget, period = self.read_duration("budget"), self.read_duration("period")
+        least, most = C["LIMEN_MANIFEST_PERIOD_MIN"], C["LIMEN_MANIFEST_PERIOD_MAX"]
+        if not least <= period <= most:
+            raise self.error("period", f"the period is not within {least}us to {most // 1000}ms")
+        if budget > period:
+            raise self.error("budget", "the budget is longer than the period")
+        return budget, period
 
     def read_ports(self):
         """The key ports, {name: (first, last)}."""
@@ -194,11 +220,11 @@ class Server:
         """As struct limen_manifest_server."""
         grants = b"".join(grant.pack() for grant in self.grants)
         packed = struct.pack(
-            f"<{C['LIMEN_NAME_MAX']}s{C['LIMEN_MANIFEST_BINARY_MAX']}sBBBBI"
+            f"<{C['LIMEN_NAME_MAX']}s{C['LIMEN_MANIFEST_BINARY_MAX']}sBBBBHBBII"
             f"{C['LIMEN_ARGUMENTS_MAX']}s{C['LIMEN_GRANTS_MAX'] * C['LIMEN_MANIFEST_GRANT_SIZE']}s",
             self.name.encode(), self.binary.encode(), self.priority, C[RESTART[self.restart]],
-            self.memory_order, len(self.grants), self.arguments.count(b"\0"), self.arguments,
-            grants)
+            self.memory_order, len(self.grants), self.arguments.count(b"\0"), self.state_order, 0,
+            self.budget, self.period, self.arguments, grants)
         assert len(packed) == C["LIMEN_MANIFEST_SERVER_SIZE"]
         return packed
 

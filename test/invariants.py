@@ -48,6 +48,7 @@ class Row:
     source: str
     image: list
     run_time: list
+    unseen: str = ""
     mutants: list = field(default_factory=list)
 
 
@@ -77,16 +78,21 @@ CHECKED_IMAGE = "build/test/check/boot.img"
 OWN_MACHINE = re.compile(r'strcmp\(test->suite, "(\w+)"\) == 0')
 
 
-def guest_tests(declared):
-    """The tests in the guest that make test runs on a kernel with its checks on."""
+def guest_tests():
+    """The tests in the guest that there are."""
     found = set()
     for path in GUEST_TESTS.glob("*.c"):
         found |= {f"{suite}/{name}" for suite, name in
                   re.findall(r"^TEST\((\w+), (\w+)\)", path.read_text(encoding="utf-8"), re.M)}
+    return found
+
+
+def guest_tests_with_checks(declared):
+    """Those that make test runs on a kernel with its checks on."""
     lines = [entry.get("cmdline", "") for entry in declared.get("guest", [])
              if CHECKED_IMAGE in str(entry.get("image"))]
     alone = set(OWN_MACHINE.findall((GUEST_TESTS / "runner.c").read_text(encoding="utf-8")))
-    return {test for test in found
+    return {test for test in guest_tests()
             if f"suite={test.partition('/')[0]}" in lines or
             "" in lines and test.partition("/")[0] not in alone}
 
@@ -135,7 +141,7 @@ RUN = ("guest", "oops", "injection")
 def missing_guards(rows, declared):
     checks = image_checks()
     injected, oopses = entry_tests(declared)
-    there = {"guest": guest_tests(declared), "assertion": assertions(), "injection": injected,
+    there = {"guest": guest_tests_with_checks(declared), "assertion": assertions(), "injection": injected,
              "oops": oopses}
     for row in rows:
         for kind in ("image", "run_time", "mutants"):
@@ -193,7 +199,8 @@ def page(rows):
                      "- At run time: " + "; ".join(f"{guard.partition(' ')[0]} "
                                                    f"`{guard.partition(' ')[2]}`"
                                                    for guard in row.run_time) + "\n"
-                     "- Mutants: " + "; ".join(row.mutants) + "\n")
+                     "- Mutants: " + "; ".join(row.mutants) + "\n" +
+                     (f"- Not seen at run time: {row.unseen}\n" if row.unseen else ""))
     parts.append("\n## Checks of the image\n\n| check | sees to |\n|---|---|\n")
     parts += [f"| `{name}` | {text} |\n" for name, text in checks.items()]
     return "".join(parts)

@@ -10,6 +10,7 @@
 #define LIMEN_ENVIRONMENT_H
 
 #include <limen/init.h>
+#include <limen/regs.h>
 #include <stdint.h>
 
 enum limen_slot {
@@ -31,6 +32,8 @@ enum limen_slot {
 #define LIMEN_SERVER_ENVIRONMENT 0x3f000000ull
 #define LIMEN_SERVER_CLOCK       0x3f001000ull
 #define LIMEN_SERVER_MESSAGE     0x3f002000ull /* the first thread's message page */
+#define LIMEN_SERVER_STATE       0x3f080000ull /* pages that outlive the server */
+#define LIMEN_SERVER_STATE_MAX   0x100000u
 #define LIMEN_SERVER_STACK_TOP   0x3f200000ull
 #define LIMEN_SERVER_STACK_SIZE  0x10000ull
 
@@ -51,7 +54,7 @@ struct limen_binding {
     uint64_t first; /* ports: the first one; interrupt: the bit it signals, as a mask */
 };
 
-#define LIMEN_ENVIRONMENT_VERSION 1u
+#define LIMEN_ENVIRONMENT_VERSION 2u
 
 /* One page, read-only. */
 struct limen_environment {
@@ -62,8 +65,13 @@ struct limen_environment {
     uint64_t message_page; /* address of the first thread's */
     uint64_t heap;         /* addresses from here to heap_end are the server's to map */
     uint64_t heap_end;
-    uint32_t slot_count; /* of the table */
-    uint32_t first_free; /* the slots from here on are empty */
+    uint64_t state; /* address of the pages of the manifest's key "state", 0: none */
+    uint64_t state_size;
+    uint32_t life;             /* 1: the server's first; its state pages are clear */
+    uint32_t stopped_life;     /* which life `stopped` is of; 0: it is not known */
+    struct limen_regs stopped; /* the first thread's registers when it ended */
+    uint32_t slot_count;       /* of the table */
+    uint32_t first_free;       /* the slots from here on are empty */
     uint32_t argument_count;
     uint32_t binding_count;
     char arguments[LIMEN_ARGUMENTS_MAX];

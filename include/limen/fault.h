@@ -21,6 +21,10 @@ enum limen_fault_label {
     LIMEN_FAULT_EXCEPTION = 0xf0000001,
     /* A system call outside Limen's numbers with no reflection handler: word 0 its number. */
     LIMEN_FAULT_SYSCALL = 0xf0000002,
+    /* The thread used its scheduling context up, and goes to that context's handler: word 0
+     * nanoseconds used since the context was made.  Resumed, the thread waits for the next period
+     * unless it was given more to draw on. */
+    LIMEN_FAULT_TIMEOUT = 0xf0000003,
 };
 
 enum limen_fault_reply {

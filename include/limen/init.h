@@ -19,11 +19,12 @@ enum limen_init_slot {
     LIMEN_INIT_PORTS, /* ports 0 to 0xffff */
     LIMEN_INIT_KERNEL,
     LIMEN_INIT_CLOCK,   /* the clock page, a frame, read-only (clock.h) */
+    LIMEN_INIT_CONTEXT, /* an unlimited scheduling context, on which init draws */
     LIMEN_INIT_UNTYPED, /* the first of info->untyped_count untyped capabilities */
 };
 
 #define LIMEN_INIT_TABLE_ORDER 12u /* init's table has 2^12 slots */
-#define LIMEN_INIT_VERSION     1u
+#define LIMEN_INIT_VERSION     2u
 #define LIMEN_INIT_UNTYPED_MAX 256u
 #define LIMEN_INIT_CMDLINE_MAX 512u
 

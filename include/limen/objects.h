@@ -38,6 +38,7 @@ enum limen_type {
     LIMEN_TYPE_IRQ,          /* one interrupt line */
     LIMEN_TYPE_PORTS,        /* a range of I/O ports */
     LIMEN_TYPE_KERNEL,       /* the kernel's log and counters */
+    LIMEN_TYPE_CONTEXT,      /* an account of processor time, on which threads draw */
     LIMEN_TYPE_COUNT
 };
 
@@ -45,7 +46,7 @@ enum limen_type {
 #define LIMEN_RIGHT_READ    0x1u /* receive, wait, map readable, inspect */
 #define LIMEN_RIGHT_WRITE   0x2u /* send, call, signal, map writable, operate */
 #define LIMEN_RIGHT_EXECUTE 0x4u /* map executable */
-#define LIMEN_RIGHT_GRANT   0x8u /* endpoint: send capabilities along */
+#define LIMEN_RIGHT_GRANT   0x8u /* endpoint: send capabilities along; context: set budgets */
 #define LIMEN_RIGHTS_ALL    0xfu
 
 /* Sizes, as powers of two in bytes, of the objects of fixed size. */
@@ -54,6 +55,7 @@ enum limen_type {
 #define LIMEN_NOTIFICATION_ORDER 7u
 #define LIMEN_REPLY_ORDER        6u
 #define LIMEN_IRQ_ORDER          7u
+#define LIMEN_CONTEXT_ORDER      8u
 #define LIMEN_SLOT_ORDER         6u  /* one slot of a capability table */
 #define LIMEN_TABLE_ORDER_MIN    4u  /* slots: 2^4 ... */
 #define LIMEN_TABLE_ORDER_MAX    16u /* ... to 2^16 */
@@ -93,7 +95,8 @@ enum limen_table_op {
     LIMEN_TABLE_DELETE = 4,
     /* word 0 index.  Deletes everything derived from it, and leaves it. */
     LIMEN_TABLE_REVOKE = 5,
-    /* word 0 index -> word 0 type (NONE: empty), 1 rights, 2 badge, 3 order */
+    /* word 0 index -> word 0 type (NONE: empty), 1 rights, 2 badge, or of ports the first (bits
+     * 15:0) and the last (31:16), or of an interrupt its line, 3 order */
     LIMEN_TABLE_INSPECT = 6,
     /* -> word 0 number of slots */
     LIMEN_TABLE_INFO = 7,
@@ -102,7 +105,8 @@ enum limen_table_op {
 /* Threads.  A new one is stopped, has priority 0, and all registers zero but the constant ones. */
 enum limen_thread_op {
     /* word 0 slot of a space, 1 slot of a table, 2 slot of the fault endpoint (0: none; a fault
-     * then stops the thread).  The thread must be stopped. */
+     * then stops the thread).  The thread must be stopped.  It will draw on the scheduling context
+     * of the thread that makes this call, if that has one, and not be passive. */
     LIMEN_THREAD_CONFIGURE = 1,
     /* word 0 priority, 0 to 255, at most the caller's own */
     LIMEN_THREAD_SET_PRIORITY = 2,
@@ -110,7 +114,8 @@ enum limen_thread_op {
     LIMEN_THREAD_SET_REGS = 3,
     /* -> words 0..21.  The thread must be stopped or waiting; BUSY for the caller itself. */
     LIMEN_THREAD_GET_REGS = 4,
-    /* Makes a stopped thread ready.  NOT_CONFIGURED without a space and a table. */
+    /* Makes a stopped thread ready.  NOT_CONFIGURED without a space, a table, and a scheduling
+     * context to draw on. */
     LIMEN_THREAD_RESUME = 5,
     /* Stops the thread; a system call it is waiting in ends with CANCELLED when it is resumed. */
     LIMEN_THREAD_SUSPEND = 6,
@@ -137,7 +142,22 @@ enum limen_thread_op {
      * fault's word 3; it is an instruction breakpoint's before the instruction, which runs once the
      * handler has set RF in the frame. */
     LIMEN_THREAD_SET_DEBUG = 13,
+    /* -> word 0 state, 1 index (in the thread's own table) of the capability that the system call
+     * it waits in named, 2 type of the object it waits for, 3 flags (LIMEN_WAIT_*), 4 deadline, 5
+     * tag of the message it sends, 6..7 words 1 and 2 of the last fault.  What does not apply is 0:
+     * words 1 to 5 for a thread that waits for nothing, words 1, 4 and 5 for one that faulted. */
+    LIMEN_THREAD_WAIT_INFO = 14,
+    /* word 0 slot of a scheduling context with WRITE, on which the thread draws from now on (0:
+     * none, and it can run only while it is passive and serves somebody) */
+    LIMEN_THREAD_SET_CONTEXT = 15,
+    /* word 0: 1 makes the thread passive.  Each message it takes at an endpoint then brings the
+     * account of its sender with it, on which the thread draws until it waits at an endpoint again.
+     * 0: it draws on its own context alone. */
+    LIMEN_THREAD_SET_PASSIVE = 16,
 };
+
+#define LIMEN_WAIT_DEADLINE 0x1u /* until the deadline in word 4 */
+#define LIMEN_WAIT_FAULTED  0x2u /* for the handler of its fault */
 
 enum limen_thread_state {
     LIMEN_THREAD_STOPPED = 0,
@@ -146,7 +166,28 @@ enum limen_thread_state {
     LIMEN_THREAD_RECEIVING,     /* waits at an endpoint for a sender */
     LIMEN_THREAD_WAITING,       /* waits for a notification */
     LIMEN_THREAD_WAITING_REPLY, /* called, and waits for the answer */
+    LIMEN_THREAD_PARKED,        /* could run, but what it draws on is used up, or it has nothing */
 };
+
+/* Scheduling contexts (docs/scheduling.md).  A new one has a budget of 0. */
+enum limen_context_op {
+    /* word 0 budget, 1 period, in nanoseconds, 2 slot of an unlimited context with GRANT, which is
+     * the authority to do this.  The threads that draw on the context can together use the budget
+     * in each period.  A first period begins at once.  The budget LIMEN_CONTEXT_UNLIMITED has no
+     * end, and 0 is none at all; for both, word 1 is ignored. */
+    LIMEN_CONTEXT_CONFIGURE = 1,
+    /* word 0 slot of an endpoint with WRITE (0: none), to which a thread that draws on this as its
+     * own context and uses it up becomes a caller, with LIMEN_FAULT_TIMEOUT (fault.h).  Needs
+     * LIMEN_RIGHT_GRANT, for the handler sees and sets the thread's registers. */
+    LIMEN_CONTEXT_SET_HANDLER = 2,
+    /* -> word 0 budget, 1 period, 2 what is left of this period's budget, 3 used since the context
+     * was made, all in nanoseconds; 4 how many threads wait for the next period */
+    LIMEN_CONTEXT_INFO = 3,
+};
+
+#define LIMEN_CONTEXT_UNLIMITED  UINT64_MAX
+#define LIMEN_CONTEXT_PERIOD_MIN UINT64_C(100000)        /* 0.1 ms: refills must stay cheap */
+#define LIMEN_CONTEXT_PERIOD_MAX UINT64_C(1000000000000) /* a thousand seconds */
 
 /* Address spaces. */
 enum limen_space_op {

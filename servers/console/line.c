@@ -2,6 +2,7 @@
 /* Line editing. */
 #include "line.h"
 
+#include <runtime/state.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,12 +143,12 @@ static size_t word_start(const struct line *line)
 
 static const char *entry(const struct line *line, unsigned back)
 {
-    return line->history[(line->next + HISTORY_SIZE - back) % HISTORY_SIZE];
+    return line->history->entries[(line->history->count - back) % HISTORY_SIZE];
 }
 
 static void look_back(struct line *line, unsigned back)
 {
-    if (back > line->entries || back == line->back)
+    if (back > HISTORY_SIZE || back > line->history->count || back == line->back)
         return;
     if (line->back == 0) {
         memcpy(line->own, line->text, line->length);
@@ -159,12 +160,12 @@ static void look_back(struct line *line, unsigned back)
 
 static void remember(struct line *line)
 {
-    if (line->length == 0 || (line->entries > 0 && strcmp(entry(line, 1), line->text) == 0))
+    struct line_history *history = line->history;
+
+    if (line->length == 0 || (history->count > 0 && strcmp(entry(line, 1), line->text) == 0))
         return;
-    memcpy(line->history[line->next], line->text, line->length + 1);
-    line->next = (line->next + 1) % HISTORY_SIZE;
-    if (line->entries < HISTORY_SIZE)
-        line->entries++;
+    memcpy(history->entries[history->count % HISTORY_SIZE], line->text, line->length + 1);
+    limen_commit(&history->count, history->count + 1);
 }
 
 /* -- keys -- */

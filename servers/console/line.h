@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define LINE_MAX     255u
 #define PROMPT_MAX   63u
@@ -20,6 +21,12 @@ enum line_event {
     LINE_EDITING,
     LINE_DONE,      /* Enter: the line stands in text */
     LINE_ABANDONED, /* Ctrl-C */
+};
+
+/* Lies where it outlives the server. */
+struct line_history {
+    uint64_t count; /* of lines remembered, since ever; the last HISTORY_SIZE are there */
+    char entries[HISTORY_SIZE][LINE_MAX + 1];
 };
 
 struct line {
@@ -33,11 +40,9 @@ struct line {
     bool after_return;      /* the last key was CR: a LF that follows belongs to it */
     unsigned escape;        /* how far into an escape sequence: 0 not, 1 after ESC, 2 in it */
     unsigned parameter;     /* of that sequence */
-    unsigned entries;       /* of the history, at most HISTORY_SIZE */
-    unsigned next;          /* where the next entry goes; the history is a ring */
     unsigned back;          /* how many entries back the text comes from; 0: it is the user's own */
     char own[LINE_MAX + 1]; /* the user's own text, while the history is looked through */
-    char history[HISTORY_SIZE][LINE_MAX + 1];
+    struct line_history *history;
 };
 
 /* Starts an empty line.  Nothing is shown before line_show(). */

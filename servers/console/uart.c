@@ -51,21 +51,25 @@ static void set(struct uart *uart, enum uart_register reg, uint32_t value)
     limen_port_out(uart->ports, (uint16_t)(uart->base + reg), 1, value);
 }
 
-void uart_init(struct uart *uart, uint32_t ports, uint16_t base)
+static void set_line(struct uart *uart)
+{
+    set(uart, UART_LINE_CONTROL, LINE_DIVISOR | LINE_8_BITS);
+    set(uart, UART_DIVISOR_LOW, DIVISOR_115200);
+    set(uart, UART_DIVISOR_HIGH, 0);
+    set(uart, UART_LINE_CONTROL, LINE_8_BITS);
+    set(uart, UART_FIFO_CONTROL, FIFO_ENABLE);
+    set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_OUT2);
+}
+
+void uart_init(struct uart *uart, uint32_t ports, uint16_t base, bool first)
 {
     *uart = (struct uart){ports, base, false};
     set(uart, UART_SCRATCH, SCRATCH_TEST);
     if (get(uart, UART_SCRATCH) != SCRATCH_TEST)
         return; /* nothing there: reads of an empty bus give all ones */
     uart->present = true;
-
-    set(uart, UART_INTERRUPT_ENABLE, 0);
-    set(uart, UART_LINE_CONTROL, LINE_DIVISOR);
-    set(uart, UART_DIVISOR_LOW, DIVISOR_115200);
-    set(uart, UART_DIVISOR_HIGH, 0);
-    set(uart, UART_LINE_CONTROL, LINE_8_BITS);
-    set(uart, UART_FIFO_CONTROL, FIFO_ENABLE);
-    set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_OUT2);
+    if (first)
+        set_line(uart);
     set(uart, UART_INTERRUPT_ENABLE, ENABLE_RECEIVED | ENABLE_SENT);
 }
 
@@ -74,11 +78,27 @@ bool uart_interrupted(struct uart *uart)
     return uart->present && (get(uart, UART_INTERRUPT_ID) & ID_NONE) == 0;
 }
 
-bool uart_receive(struct uart *uart, unsigned char *byte)
+static bool has_received(struct uart *uart)
 {
-    if (!uart->present || (get(uart, UART_LINE_STATUS) & STATUS_RECEIVED) == 0)
+    return uart->present && (get(uart, UART_LINE_STATUS) & STATUS_RECEIVED) != 0;
+}
+
+bool uart_receive(struct uart *uart)
+{
+    if (!has_received(uart))
         return false;
-    *byte = get(uart, UART_DATA);
+    get(uart, UART_DATA);
+    return true;
+}
+
+bool uart_receive_and_record(struct uart *uart, struct limen_record *record)
+{
+    const uint64_t words[8] = {uart->base + UART_DATA, 1};
+
+    if (!has_received(uart))
+        return false;
+    limen_call_and_record(record, LIMEN_SYS_CALL, uart->ports, limen_tag(LIMEN_PORTS_IN, 2, 0),
+                          words);
     return true;
 }
 
@@ -96,4 +116,18 @@ void uart_send(struct uart *uart, const char *bytes, size_t count)
 {
     if (uart->present)
         limen_port_out_bytes(uart->ports, (uint16_t)(uart->base + UART_DATA), bytes, count);
+}
+
+void uart_send_and_record(struct uart *uart, const char *bytes, size_t count,
+                          struct limen_record *record)
+{
+    uint64_t words[8] = {uart->base + UART_DATA, count};
+
+    if (!uart->present) {
+        limen_commit(record->where, record->value);
+        return;
+    }
+    memcpy(&words[2], bytes, count);
+    limen_call_and_record(record, LIMEN_SYS_CALL, uart->ports,
+                          limen_tag(LIMEN_PORTS_OUT_BYTES, 8, 0), words);
 }

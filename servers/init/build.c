@@ -64,7 +64,7 @@ static void list_objects(struct server *server, struct object objects[OBJECTS])
         {LIMEN_TYPE_SPACE, space_order, space_order, &server->space},
         {LIMEN_TYPE_TABLE, table_order, table_order + LIMEN_SLOT_ORDER, &server->table},
         {LIMEN_TYPE_THREAD, 0, LIMEN_THREAD_ORDER, &server->thread},
-        {LIMEN_TYPE_ENDPOINT, 0, LIMEN_ENDPOINT_ORDER, &server->endpoint},
+        {LIMEN_TYPE_CONTEXT, 0, LIMEN_CONTEXT_ORDER, &server->context},
         {LIMEN_TYPE_NOTIFICATION, 0, LIMEN_NOTIFICATION_ORDER, &server->notification},
     };
     for (unsigned i = 0; i < OBJECTS; i++) {
@@ -89,8 +89,8 @@ static enum limen_error make_objects(struct server *server, unsigned frame_count
     error = limen_untyped_take(server->order, &server->untyped);
     if (error != LIMEN_OK)
         return error;
-    /* Behind them the scratch slot and, at most one a grant, badged notifications. */
-    server->slot_count = OBJECTS + frame_count + 1 + LIMEN_GRANTS_MAX;
+    /* Behind them a scratch slot, the service, and, at most one a grant, badged notifications. */
+    server->slot_count = OBJECTS + frame_count + 2 + LIMEN_GRANTS_MAX;
     server->first_slot = limen_slots_take(server->slot_count);
     if (server->first_slot == 0)
         return LIMEN_LIMIT;
@@ -114,7 +114,8 @@ static enum limen_error make_objects(struct server *server, unsigned frame_count
         if (objects[i].size < LIMEN_PAGE_ORDER)
             error = limen_retype(server->untyped, objects[i].type, objects[i].order,
                                  *objects[i].slot, 1);
-    server->scratch = slot;
+    server->serving = slot;
+    server->scratch = slot + 1;
     return error;
 }
 
@@ -151,6 +152,36 @@ static enum limen_error add_region(struct server *server, uint32_t *frames, uint
     return error;
 }
 
+static enum limen_error make_state(struct server *server, unsigned order, unsigned pages)
+{
+    enum limen_error error = limen_untyped_take(order, &server->state_untyped);
+
+    if (error != LIMEN_OK)
+        return error;
+    server->state_first = limen_slots_take(pages);
+    if (server->state_first == 0)
+        return LIMEN_LIMIT;
+    return limen_retype(server->state_untyped, LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER,
+                        server->state_first, pages);
+}
+
+/* The pages are made before the first life and mapped into each: they are init's, and a server can
+ * neither lose them nor take them along. */
+static enum limen_error map_state(struct server *server)
+{
+    unsigned order = server->manifest->state_order;
+    unsigned pages = 1u << (order - LIMEN_PAGE_ORDER);
+    enum limen_error error = LIMEN_OK;
+    uint32_t frames;
+
+    if (server->state_untyped == 0)
+        error = make_state(server, order, pages);
+    frames = server->state_first;
+    return error != LIMEN_OK ? error
+                             : add_region(server, &frames, LIMEN_SERVER_STATE, pages,
+                                          LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE);
+}
+
 static enum limen_error load_image(struct server *server, const struct elf_image *image,
                                    uint32_t *frames)
 {
@@ -166,6 +197,19 @@ static enum limen_error load_image(struct server *server, const struct elf_image
     return LIMEN_OK;
 }
 
+/* Without a budget of its own the server draws on init's context, as CONFIGURE left it. */
+static enum limen_error set_budget(const struct server *server)
+{
+    const struct limen_manifest_server *manifest = server->manifest;
+
+    if (manifest->budget == 0)
+        return LIMEN_OK;
+    enum limen_error error = limen_context_configure(
+        server->context, (uint64_t)manifest->budget * LIMEN_MANIFEST_NANOSECONDS,
+        (uint64_t)manifest->period * LIMEN_MANIFEST_NANOSECONDS, LIMEN_INIT_CONTEXT);
+    return error != LIMEN_OK ? error : limen_thread_set_context(server->thread, server->context);
+}
+
 static enum limen_error start_thread(struct server *server, uint64_t entry, uint32_t message_frame)
 {
     const struct limen_regs regs = {
@@ -177,6 +221,8 @@ static enum limen_error start_thread(struct server *server, uint64_t entry, uint
     enum limen_error error =
         limen_thread_configure(thread, server->space, server->table, server->caller);
 
+    if (error == LIMEN_OK)
+        error = set_budget(server);
     if (error == LIMEN_OK)
         error = limen_thread_set_message_page(thread, message_frame);
     if (error == LIMEN_OK)
@@ -203,10 +249,17 @@ static struct limen_environment describe(const struct server *server)
         .message_page = LIMEN_SERVER_MESSAGE,
         .heap = LIMEN_SERVER_HEAP,
         .heap_end = LIMEN_SERVER_HEAP_END,
+        .life = server->starts + 1,
+        .stopped_life = server->stopped_life,
+        .stopped = server->stopped,
         .slot_count = 1u << server->table_order,
         .first_free = LIMEN_SLOT_GRANTS + server->manifest->grant_count,
         .argument_count = server->manifest->argument_count,
     };
+    if (server->manifest->state_order != 0) {
+        environment.state = LIMEN_SERVER_STATE;
+        environment.state_size = 1ull << server->manifest->state_order;
+    }
     memcpy(environment.name, server->manifest->name, sizeof environment.name);
     memcpy(environment.arguments, server->manifest->arguments, sizeof environment.arguments);
     memcpy(environment.cmdline, limen_environment()->cmdline, sizeof environment.cmdline);
@@ -236,6 +289,10 @@ enum limen_error server_build(struct server *server, const struct elf_image *ima
     if (error == LIMEN_OK) {
         *step = "mapping its message page";
         error = add_region(server, &frames, LIMEN_SERVER_MESSAGE, 1, writable);
+    }
+    if (error == LIMEN_OK && server->manifest->state_order != 0) {
+        *step = "mapping its state";
+        error = map_state(server);
     }
     if (error == LIMEN_OK) {
         *step = "granting what the manifest says";

@@ -30,7 +30,17 @@ static const struct server *provider_of(const char *service)
     return NULL;
 }
 
-/* A service whose server is not there leaves the slot empty: calls fail with BAD_CAPABILITY. */
+bool grants_provide(const struct limen_manifest_server *manifest)
+{
+    for (unsigned i = 0; i < manifest->grant_count; i++)
+        if (manifest->grants[i].kind == LIMEN_GRANT_PROVIDES)
+            return true;
+    return false;
+}
+
+/* The endpoint lives as long as its server may come back, so a client can have it, and wait at it,
+ * before there is a server.  Once there will be none any more, the slot stays empty, and calls fail
+ * with BAD_CAPABILITY. */
 static enum limen_error give_service(const struct server *client, uint32_t slot, const char *name,
                                      uint32_t init_endpoint)
 {
@@ -41,7 +51,7 @@ static enum limen_error give_service(const struct server *client, uint32_t slot,
         return limen_mint(client->table, slot, 0, init_endpoint, SERVICE_RIGHTS,
                           init_badge(own, client->id));
     provider = provider_of(name);
-    if (provider == NULL || !provider->alive)
+    if (provider == NULL || provider->endpoint == 0)
         return LIMEN_OK;
     return limen_mint(client->table, slot, 0, provider->endpoint, SERVICE_RIGHTS, client->id);
 }
@@ -50,6 +60,17 @@ static enum limen_error give_service(const struct server *client, uint32_t slot,
 static enum limen_error hand_over(const struct server *server, uint32_t slot)
 {
     return limen_move(server->table, slot, 0, server->scratch);
+}
+
+/* Whatever the server derives from its service, and hands to whomever, is derived from init's copy
+ * of this life, and goes with that. */
+static enum limen_error give_provided(const struct server *server, uint32_t slot)
+{
+    enum limen_error error =
+        limen_copy(LIMEN_INIT_TABLE, server->serving, 0, server->endpoint, LIMEN_RIGHTS_ALL);
+    return error != LIMEN_OK
+               ? error
+               : limen_copy(server->table, slot, 0, server->serving, LIMEN_RIGHTS_ALL);
 }
 
 static enum limen_error give_ports(const struct server *server, uint32_t slot,
@@ -145,7 +166,7 @@ enum limen_error grants_make(struct server *server, uint32_t endpoint,
             bit <<= 1;
             break;
         case LIMEN_GRANT_PROVIDES:
-            error = limen_copy(server->table, slot, 0, server->endpoint, LIMEN_RIGHTS_ALL);
+            error = give_provided(server, slot);
             break;
         case LIMEN_GRANT_SERVICE:
             error = give_service(server, slot, grant->name, endpoint);
@@ -161,25 +182,45 @@ enum limen_error grants_make(struct server *server, uint32_t endpoint,
     return error;
 }
 
-void grants_renew(const struct server *provider)
+static const struct limen_manifest_grant *grant_at(const struct limen_manifest_server *manifest,
+                                                   uint32_t slot)
 {
-    for (unsigned i = 0; i < server_count; i++) {
-        const struct server *client = &servers[i];
-        for (unsigned j = 0; client->alive && j < client->manifest->grant_count; j++) {
-            const struct limen_manifest_grant *grant = &client->manifest->grants[j];
-            enum init_service own;
-            if (grant->kind != LIMEN_GRANT_SERVICE || init_service(grant->name, &own) ||
-                provider_of(grant->name) != provider)
-                continue;
-            /* The old capability went with the old endpoint; a slot in use is the client's. */
-            enum limen_error error =
-                /* The analyser believes that `provider` may be NULL because provider_of() may. */
-                /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-                limen_mint(client->table, LIMEN_SLOT_GRANTS + j, 0, provider->endpoint,
-                           SERVICE_RIGHTS, client->id);
-            if (error != LIMEN_OK && error != LIMEN_SLOT_OCCUPIED)
-                printf("init: cannot give %s the service %s: %s\n", client->manifest->name,
-                       grant->name, limen_error_text(error));
-        }
-    }
+    if (slot < LIMEN_SLOT_GRANTS || slot - LIMEN_SLOT_GRANTS >= manifest->grant_count)
+        return NULL;
+    return &manifest->grants[slot - LIMEN_SLOT_GRANTS];
+}
+
+const char *grants_name(const struct limen_manifest_server *manifest, uint32_t slot)
+{
+    static const char *const common[] = {
+        [LIMEN_SLOT_TABLE] = "table",
+        [LIMEN_SLOT_SPACE] = "space",
+        [LIMEN_SLOT_THREAD] = "thread",
+        [LIMEN_SLOT_SUPERVISOR] = "supervisor",
+        [LIMEN_SLOT_UNTYPED] = "memory",
+        [LIMEN_SLOT_CLOCK] = "clock",
+        [LIMEN_SLOT_NOTIFICATION] = "notification",
+    };
+    const struct limen_manifest_grant *grant = grant_at(manifest, slot);
+
+    if (slot != 0 && slot < sizeof common / sizeof common[0])
+        return common[slot];
+    return grant != NULL ? grant->name : "";
+}
+
+const char *grants_server(const struct server *client, uint32_t slot)
+{
+    const struct limen_manifest_grant *grant = grant_at(client->manifest, slot);
+    const struct server *provider;
+    enum init_service own;
+
+    if (slot == LIMEN_SLOT_SUPERVISOR)
+        return "init";
+    if (grant == NULL ||
+        (grant->kind != LIMEN_GRANT_SERVICE && grant->kind != LIMEN_GRANT_PROVIDES))
+        return "";
+    if (init_service(grant->name, &own))
+        return "init";
+    provider = provider_of(grant->name);
+    return provider != NULL ? provider->manifest->name : "";
 }

@@ -20,6 +20,11 @@ static const char *check_server(const struct limen_manifest_server *server)
     if (server->memory_order < LIMEN_MANIFEST_MEMORY_MIN ||
         server->memory_order > LIMEN_MANIFEST_MEMORY_MAX)
         return "the manifest grants a server an impossible amount of memory";
+    if (server->state_order != 0 && (server->state_order < LIMEN_MANIFEST_STATE_MIN ||
+                                     server->state_order > LIMEN_MANIFEST_STATE_MAX))
+        return "the manifest grants a server an impossible amount of state";
+    if (server->budget > server->period)
+        return "the manifest gives a server more time than there is";
     for (unsigned i = 0; i < server->grant_count; i++)
         if (!ends(server->grants[i].name, sizeof server->grants[i].name))
             return "the manifest has a grant whose name has no end";

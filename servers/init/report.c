@@ -7,6 +7,7 @@
 
 #include <limen.h>
 #include <limen/fault.h>
+#include <protocol/names.h>
 
 #define FRAMES_MAX 32
 
@@ -129,4 +130,40 @@ void report_fault(const struct server *server, uint32_t label, const uint64_t *w
     printf("init: server %s died: %s\n", server->manifest->name, reason);
     print_regs(&regs);
     report_backtrace(server, &regs);
+    report_request(server);
+}
+
+const char *report_method(uint32_t label)
+{
+    for (size_t i = 0; i < sizeof protocol_names / sizeof protocol_names[0]; i++)
+        if (protocol_names[i].label == label)
+            return protocol_names[i].name;
+    return NULL;
+}
+
+/* Clients' badges are their servers' numbers. */
+void report_request(const struct server *server)
+{
+    const uint64_t block = LIMEN_SERVER_MESSAGE + LIMEN_THREAD_BLOCK_OFFSET;
+    struct limen_last_request last;
+    const struct server *client;
+    const char *method;
+
+    if (!server_read(server, block + offsetof(struct limen_thread_block, last), &last,
+                     sizeof last) ||
+        !last.taken)
+        return;
+    client = server_by_id(last.badge);
+    method = report_method(last.label);
+    printf("  %s: its last request, %s: ", server->manifest->name,
+           last.handling ? "not yet answered" : "answered or put off");
+    if (method != NULL)
+        printf("%s", method);
+    else
+        printf("label %#x", last.label);
+    printf(" from %s (badge %lu), %u words:",
+           client != NULL ? client->manifest->name : "nobody known", last.badge, last.words);
+    for (unsigned i = 0; i < last.words && i < LIMEN_LAST_WORDS; i++)
+        printf(" %#lx", last.word[i]);
+    printf(last.words > LIMEN_LAST_WORDS ? " ...\n" : "\n");
 }

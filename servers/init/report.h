@@ -17,4 +17,10 @@ void report_fault(const struct server *server, uint32_t label, const uint64_t *w
 /* Prints where a server's thread is, and by what calls it came there. */
 void report_backtrace(const struct server *server, const struct limen_regs *regs);
 
+/* Prints the last request that a server took. */
+void report_request(const struct server *server);
+
+/* The protocol and the method that a label stands for, or NULL. */
+const char *report_method(uint32_t label);
+
 #endif

@@ -6,9 +6,7 @@
 
 #include <limen.h>
 
-/* A server that ends this soon after its start, this often in a row, is not started again. */
-#define QUICK_NS       1000000000u
-#define QUICK_ENDS_MAX 3u
+#define NS_PER_MS 1000000u
 
 struct server servers[LIMEN_MANIFEST_SERVERS_MAX];
 unsigned server_count;
@@ -27,13 +25,57 @@ void servers_init(const struct limen_manifest_server *manifest, unsigned count, 
                    limen_mint(LIMEN_INIT_TABLE, server->caller, 0, endpoint,
                               LIMEN_RIGHT_WRITE | LIMEN_RIGHT_GRANT,
                               init_badge(INIT_SUPERVISOR, server->id)));
+        if (grants_provide(server->manifest))
+            limen_must("making the endpoint of a service",
+                       limen_make(LIMEN_TYPE_ENDPOINT, 0, 1, &server->endpoint));
     }
+}
+
+/* Takes everything back from a server but what outlives it. */
+static void destroy(struct server *server)
+{
+    server->alive = false;
+    server->signal_log = 0;
+    if (server->untyped != 0) {
+        limen_must("taking a server's memory back",
+                   limen_revoke(LIMEN_INIT_TABLE, server->untyped));
+        limen_untyped_give(server->untyped, server->order);
+    }
+    if (server->first_slot != 0) {
+        /* These two may hold copies of what is init's, and so are not derived from that memory. */
+        limen_revoke(LIMEN_INIT_TABLE, server->serving);
+        limen_delete(LIMEN_INIT_TABLE, server->serving);
+        limen_delete(LIMEN_INIT_TABLE, server->scratch);
+        limen_slots_give(server->first_slot, server->slot_count);
+    }
+}
+
+/* There will be no other life: nobody need wait at its service, and its state serves nobody. */
+static void retire(struct server *server)
+{
+    server->waits_for_start = false;
+    if (server->endpoint != 0) {
+        limen_revoke(LIMEN_INIT_TABLE, server->endpoint);
+        limen_delete(LIMEN_INIT_TABLE, server->endpoint);
+        limen_slots_give(server->endpoint, 1);
+        server->endpoint = 0;
+    }
+    if (server->state_untyped != 0) {
+        limen_revoke(LIMEN_INIT_TABLE, server->state_untyped);
+        limen_untyped_give(server->state_untyped, server->manifest->state_order);
+        server->state_untyped = 0;
+    }
+    if (server->state_first != 0)
+        limen_slots_give(server->state_first,
+                         1u << (server->manifest->state_order - LIMEN_PAGE_ORDER));
+    server->state_first = 0;
 }
 
 static bool start_failed(struct server *server, const char *step, const char *problem)
 {
     snprintf(server->reason, sizeof server->reason, "not started: %s", problem);
     printf("init: cannot start %s: %s: %s\n", server->manifest->name, step, problem);
+    retire(server);
     return false;
 }
 
@@ -55,51 +97,83 @@ bool server_start(struct server *server)
     server->signal_log = 0;
     error = server_build(server, &image, init_endpoint, &step);
     if (error != LIMEN_OK) {
-        server_destroy(server);
+        destroy(server);
         return start_failed(server, step, limen_error_text(error));
     }
     server->alive = true;
+    server->waits_for_start = false;
     server->starts++;
     server->started = limen_now();
     return true;
 }
 
-void server_destroy(struct server *server)
+/* The next life learns where this one was: see limen_call_and_record(). */
+static void note_registers(struct server *server)
 {
-    server->alive = false;
-    server->signal_log = 0;
-    if (server->untyped != 0) {
-        limen_must("taking a server's memory back",
-                   limen_revoke(LIMEN_INIT_TABLE, server->untyped));
-        limen_untyped_give(server->untyped, server->order);
-    }
-    if (server->first_slot != 0)
-        limen_slots_give(server->first_slot, server->slot_count);
-}
+    bool known = limen_thread_suspend(server->thread) == LIMEN_OK &&
+                 limen_thread_get_regs(server->thread, &server->stopped) == LIMEN_OK;
 
-static bool wants_restart(struct server *server, enum server_end end)
-{
-    enum limen_restart policy = (enum limen_restart)server->manifest->restart;
-    bool quick = limen_now() - server->started < QUICK_NS;
-
-    server->quick_ends = quick ? server->quick_ends + 1 : 0;
-    if (policy == LIMEN_RESTART_NEVER || (policy == LIMEN_RESTART_ON_FAULT && end != END_FAULT))
-        return false;
-    if (server->quick_ends < QUICK_ENDS_MAX)
-        return true;
-    printf("init: %s ended %u times in a row soon after its start, and is given up\n",
-           server->manifest->name, server->quick_ends);
-    return false;
+    server->stopped_life = known ? server->starts : 0;
 }
 
 void server_end(struct server *server, enum server_end end, const char *reason)
 {
+    const char *name = server->manifest->name;
+    uint64_t now = limen_now();
+
     snprintf(server->reason, sizeof server->reason, "%s", reason);
-    server_destroy(server);
-    if (wants_restart(server, end) && server_start(server)) {
-        grants_renew(server);
-        printf("init: %s is started again\n", server->manifest->name);
+    if (server->alive) {
+        note_registers(server);
+        destroy(server);
     }
+    uint64_t delay = restart_delay((enum limen_restart)server->manifest->restart, end,
+                                   now - server->started, &server->failures);
+    if (delay == RESTART_NOT || delay == RESTART_GIVEN_UP) {
+        if (delay == RESTART_GIVEN_UP)
+            printf("init: %s ended %u times in a row soon after its start, and is given up\n", name,
+                   server->failures);
+        retire(server);
+    } else if (delay == 0) {
+        if (server_start(server))
+            printf("init: %s is started again\n", name);
+    } else {
+        printf("init: %s will be started again in %lu ms\n", name, delay / NS_PER_MS);
+        server->waits_for_start = true;
+        server->start_at = now + delay;
+    }
+}
+
+uint64_t server_memory(const struct server *server)
+{
+    uint64_t memory = server->alive ? 1ull << server->order : 0;
+
+    if (server->state_untyped != 0)
+        memory += 1ull << server->manifest->state_order;
+    return memory;
+}
+
+uint64_t servers_next_start(void)
+{
+    uint64_t next = LIMEN_FOREVER;
+
+    for (unsigned i = 0; i < server_count; i++)
+        if (servers[i].waits_for_start && servers[i].start_at < next)
+            next = servers[i].start_at;
+    return next;
+}
+
+void servers_start_due(void)
+{
+    uint64_t now = limen_now();
+
+    for (unsigned i = 0; i < server_count; i++)
+        if (servers[i].waits_for_start && servers[i].start_at <= now && server_start(&servers[i]))
+            printf("init: %s is started again\n", servers[i].manifest->name);
+}
+
+struct server *server_asking(uint64_t badge, enum init_service service)
+{
+    return badge >> 32 == service ? server_by_id((uint32_t)badge) : NULL;
 }
 
 struct server *server_by_id(uint64_t id)

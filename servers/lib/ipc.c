@@ -15,13 +15,32 @@ static uint64_t exchange(uint64_t number, uint64_t *target, uint64_t *tag, uint6
     return limen_syscall8(number, target, tag, deadline, limen_message()->words);
 }
 
+static enum limen_error verdict(uint64_t error, uint64_t tag, unsigned *words)
+{
+    *words = error == LIMEN_OK ? limen_tag_words(tag) : 0;
+    return (enum limen_error)(error != LIMEN_OK ? error : limen_tag_label(tag));
+}
+
 enum limen_error limen_transact(uint32_t slot, uint64_t tag, unsigned *words)
 {
     uint64_t target = slot;
     uint64_t error = exchange(LIMEN_SYS_CALL, &target, &tag, LIMEN_FOREVER);
 
-    *words = error == LIMEN_OK ? limen_tag_words(tag) : 0;
-    return (enum limen_error)(error != LIMEN_OK ? error : limen_tag_label(tag));
+    return verdict(error, tag, words);
+}
+
+/* A call that was cancelled has changed neither its registers nor the page, so the message is still
+ * there.  The next call waits at the service's endpoint, which outlives the server. */
+enum limen_error limen_transact_again(uint32_t slot, uint64_t tag, unsigned *words)
+{
+    uint64_t target, answer, error;
+
+    do {
+        target = slot;
+        answer = tag;
+        error = exchange(LIMEN_SYS_CALL, &target, &answer, LIMEN_FOREVER);
+    } while (error == LIMEN_CANCELLED);
+    return verdict(error, answer, words);
 }
 
 enum limen_error limen_receive(uint32_t endpoint, uint32_t reply, const uint64_t *answer,

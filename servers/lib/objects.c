@@ -148,6 +148,53 @@ enum limen_error limen_thread_info(uint32_t thread, struct limen_thread_info *in
     return error;
 }
 
+enum limen_error limen_thread_wait_info(uint32_t thread, struct limen_wait_info *info)
+{
+    uint64_t words[8] = {0};
+    enum limen_error error = limen_call8(thread, LIMEN_THREAD_WAIT_INFO, words);
+
+    *info = (struct limen_wait_info){
+        .state = (enum limen_thread_state)words[0],
+        .slot = (uint32_t)words[1],
+        .type = (enum limen_type)words[2],
+        .flags = (unsigned)words[3],
+        .deadline = words[4],
+        .tag = words[5],
+        .fault_detail = {words[6], words[7]},
+    };
+    return error;
+}
+
+enum limen_error limen_thread_set_context(uint32_t thread, uint32_t context)
+{
+    return limen_call4(thread, LIMEN_THREAD_SET_CONTEXT, (uint64_t[4]){context});
+}
+
+enum limen_error limen_thread_set_passive(uint32_t thread, bool passive)
+{
+    return limen_call4(thread, LIMEN_THREAD_SET_PASSIVE, (uint64_t[4]){passive});
+}
+
+enum limen_error limen_context_configure(uint32_t context, uint64_t budget, uint64_t period,
+                                         uint32_t authority)
+{
+    return limen_call4(context, LIMEN_CONTEXT_CONFIGURE, (uint64_t[4]){budget, period, authority});
+}
+
+enum limen_error limen_context_set_handler(uint32_t context, uint32_t endpoint)
+{
+    return limen_call4(context, LIMEN_CONTEXT_SET_HANDLER, (uint64_t[4]){endpoint});
+}
+
+enum limen_error limen_context_info(uint32_t context, struct limen_context_info *info)
+{
+    uint64_t words[8] = {0};
+    enum limen_error error = limen_call8(context, LIMEN_CONTEXT_INFO, words);
+
+    *info = (struct limen_context_info){words[0], words[1], words[2], words[3], (unsigned)words[4]};
+    return error;
+}
+
 enum limen_error limen_space_donate(uint32_t space, uint32_t untyped)
 {
     return limen_call4(space, LIMEN_SPACE_DONATE, (uint64_t[4]){untyped});

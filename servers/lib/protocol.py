@@ -13,7 +13,8 @@ A declaration names a protocol's methods and what goes in and comes out of each:
     in.prompt = "string 63"
     out.line = "string 255"
 
-Types are "word" (64 bits), "string N" (at most N bytes, none of them zero) and "bytes N".
+Types are "word" (64 bits), "string N" (at most N bytes, none of them zero) and "bytes N".  With
+`retry = true` the client's function calls again when the server died before it answered.
 """
 
 import argparse
@@ -125,9 +126,10 @@ class Method:
     def __init__(self, protocol, name, declared, number):
         if not isinstance(declared, dict) or not NAME.match(name):
             raise ProtocolError(f"[{name}] is not the table of a method")
-        unknown = set(declared) - {"about", "in", "out"}
+        unknown = set(declared) - {"about", "in", "out", "retry"}
         if unknown:
-            raise ProtocolError(f"unknown key {min(unknown)}; a method has about, in and out")
+            raise ProtocolError(f"unknown key {min(unknown)}; a method has about, in, out and "
+                                "retry")
         if not isinstance(declared.get("about"), str):
             raise ProtocolError(f"method {name} lacks its line about = \"...\"")
         prefix = f"{protocol}_{name}"
@@ -135,6 +137,9 @@ class Method:
         self.function = prefix
         self.number = number
         self.about = declared["about"]
+        self.retry = declared.get("retry", False)
+        if not isinstance(self.retry, bool):
+            raise ProtocolError(f"method {name}: retry is true or false")
         self.ins = [Field(key, value, prefix) for key, value in declared.get("in", {}).items()]
         self.outs = [Field(key, value, prefix) for key, value in declared.get("out", {}).items()]
         names = [field.name for field in self.ins + self.outs]
@@ -153,6 +158,9 @@ class Protocol:
     def __init__(self, path):
         self.name = path.stem
         self.path = path
+        if self.name == "names":
+            raise ProtocolError(f"{path}:1: names.h is the list of all protocols: choose another "
+                                "name")
         text = path.read_text()
         try:
             declared = tomllib.loads(text)
@@ -212,7 +220,8 @@ def client_stub(method):
         if field.too_long():
             lines += [f"    if ({field.too_long()})", "        return LIMEN_OUT_OF_RANGE;"]
     lines += ["    " + field.put() for field in method.ins]
-    lines += [f"    error = limen_transact(service, limen_tag({method.function.upper()}, "
+    transact = "limen_transact_again" if method.retry else "limen_transact"
+    lines += [f"    error = {transact}(service, limen_tag({method.function.upper()}, "
               "writer.count, 0), &words);"]
     if method.outs:
         lines += ["    if (error != LIMEN_OK)", "        return error;",
@@ -350,10 +359,34 @@ def page(protocol):
             for f in fields) or "nothing"
     lines = [f"# Protocol {protocol.name}", "", protocol.about, ""]
     for method in protocol.methods:
+        again = "is made again" if method.retry else "fails with CANCELLED"
         lines += [f"## {method.name}", "", method.about, "", f"- in: {values(method.ins)}",
                   f"- out: {values(method.outs)}",
+                  f"- when the server dies before it has answered: the call {again}",
                   f"- label: {protocol.label | method.number:#010x}", ""]
     return "\n".join(lines)
+
+
+def names(protocols):
+    """A table of all methods' labels and names, for who reports on others' messages."""
+    rows = "\n".join(f'    {{{p.label | m.number:#010x}u, "{p.name}.{m.name}"}},'
+                     for p in protocols for m in p.methods)
+    return f"""/* Made by servers/lib/protocol.py; do not edit. */
+/* The methods of all protocols. */
+#ifndef PROTOCOL_NAMES_H
+#define PROTOCOL_NAMES_H
+
+#include <stdint.h>
+
+static const struct {{
+    uint32_t label;
+    const char *name;
+}} protocol_names[] = {{
+{rows}
+}};
+
+#endif
+"""
 
 
 def check_labels(protocols):
@@ -384,6 +417,7 @@ def main():
     for protocol in protocols:
         (options.headers / f"{protocol.name}.h").write_text(header(protocol))
         (options.pages / f"{protocol.name}.md").write_text(page(protocol))
+    (options.headers / "names.h").write_text(names(protocols))
 
 
 if __name__ == "__main__":

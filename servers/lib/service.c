@@ -4,6 +4,8 @@
 #include <runtime/objects.h>
 #include <runtime/panic.h>
 #include <runtime/service.h>
+#include <runtime/thread.h>
+#include <string.h>
 
 /* Reply objects that hold nobody. */
 #define REPLIES_MAX 32u
@@ -38,6 +40,21 @@ static uint64_t dispatch(struct limen_server *server, struct limen_request *requ
     return limen_tag(LIMEN_BAD_OPERATION, 0, 0);
 }
 
+/* Kept where init can read it, should the handler never return. */
+static void note(const struct limen_request *request)
+{
+    struct limen_last_request *last = &limen_thread_block()->last;
+
+    *last = (struct limen_last_request){
+        .taken = true,
+        .handling = true,
+        .label = request->label,
+        .words = request->words,
+        .badge = request->badge,
+    };
+    memcpy(last->word, limen_message()->words, sizeof last->word);
+}
+
 uint64_t limen_server_step(struct limen_server *server, uint64_t deadline)
 {
     struct limen_received received;
@@ -63,7 +80,9 @@ uint64_t limen_server_step(struct limen_server *server, uint64_t deadline)
         .words = limen_tag_words(received.tag),
         .reply = server->reply,
     };
+    note(&request);
     server->answer = dispatch(server, &request);
+    limen_thread_block()->last.handling = false;
     server->answering = !request.deferred;
     if (request.deferred)
         server->reply = 0;
@@ -96,4 +115,13 @@ enum limen_error limen_answer_deferred(uint32_t reply, uint64_t tag)
 
     give_reply(reply);
     return error;
+}
+
+enum limen_error limen_answer_and_record(uint32_t reply, uint64_t tag, struct limen_record *record)
+{
+    uint64_t error =
+        limen_call_and_record(record, LIMEN_SYS_SEND, reply, tag, limen_message()->words);
+
+    give_reply(reply);
+    return (enum limen_error)error;
 }

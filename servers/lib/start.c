@@ -3,6 +3,7 @@
 #include <runtime/environment.h>
 #include <runtime/memory.h>
 #include <runtime/panic.h>
+#include <runtime/state.h>
 #include <runtime/thread.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ _Noreturn void limen_start(const struct limen_environment *environment)
     limen_thread_block_init((struct limen_message_page *)environment->message_page);
     limen_runtime_init(environment);
     limen_must("adding the granted memory", limen_memory_add(LIMEN_SLOT_UNTYPED));
+    limen_state_recover();
 
     memcpy(arguments, environment->arguments, sizeof arguments);
     for (char *at = arguments; argc < (int)environment->argument_count && argc < ARGUMENTS_MAX;

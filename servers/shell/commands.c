@@ -6,9 +6,7 @@
 #include <protocol/power.h>
 #include <protocol/process.h>
 
-#define NS_PER_MS 1000000u
-#define NS_PER_S  1000000000u
-#define KIB       1024u
+#define KIB 1024u
 
 int command_failed(const char *what, enum limen_error error)
 {
@@ -41,6 +39,7 @@ static const char *state_text(uint64_t state)
         [LIMEN_THREAD_STOPPED] = "stopped",      [LIMEN_THREAD_READY] = "ready",
         [LIMEN_THREAD_SENDING] = "sending",      [LIMEN_THREAD_RECEIVING] = "receiving",
         [LIMEN_THREAD_WAITING] = "notification", [LIMEN_THREAD_WAITING_REPLY] = "answer",
+        [LIMEN_THREAD_PARKED] = "time",
     };
     return state < sizeof texts / sizeof texts[0] ? texts[state] : "?";
 }
@@ -62,12 +61,12 @@ static int ps(int count, char **words)
             return STATUS_OK;
         if (error != LIMEN_OK)
             return command_failed("ps", error);
-        if (alive)
+        if (alive == 1)
             printf("%2lu %-15s %4lu %6luK %6luK %9lu %6lu %s\n", id, name, priority, granted / KIB,
                    mapped / KIB, nanoseconds / NS_PER_MS, starts, state_text(state));
         else
-            printf("%2lu %-15s %4lu       -       -         - %6lu dead: %s\n", id, name, priority,
-                   starts, reason);
+            printf("%2lu %-15s %4lu       -       -         - %6lu %s: %s\n", id, name, priority,
+                   starts, alive == 0 ? "dead" : "dead, to be started again", reason);
     }
 }
 
@@ -140,6 +139,8 @@ const struct command commands[] = {
     {"help", "", "lists these commands", 1, help},
     {"echo", "[WORD...]", "prints its words", 1, echo},
     {"ps", "", "lists the servers", 1, ps},
+    {"waits", "", "tells for whom each thread waits, and who waits in a circle", 1, command_waits},
+    {"caps", "[NAME]", "lists the capabilities of servers", 1, command_caps},
     {"mem", "", "tells how much memory is granted and free", 1, mem},
     {"log", "", "shows the kernel's log", 1, show_log},
     {"bench", "[NAME]", "measures the kernel", 1, command_bench},

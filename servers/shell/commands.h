@@ -6,6 +6,9 @@
 
 #define WORDS_MAX 16
 
+#define NS_PER_MS 1000000u
+#define NS_PER_S  1000000000u
+
 #define STATUS_OK      0
 #define STATUS_FAILED  1
 #define STATUS_USAGE   2
@@ -26,5 +29,7 @@ extern const struct command commands[];
 int command_failed(const char *what, enum limen_error error);
 
 int command_bench(int count, char **words); /* bench.c */
+int command_caps(int count, char **words);  /* inspect.c */
+int command_waits(int count, char **words);
 
 #endif

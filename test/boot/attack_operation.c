@@ -20,7 +20,8 @@ enum object {
     A_CONTROL, /* of interrupts */
     AN_IRQ,
     A_PORT,
-    A_KERNEL, /* without the right to stop it */
+    A_KERNEL,  /* without the right to stop it */
+    A_CONTEXT, /* no authority to set budgets */
     OBJECTS,
     /* What operations need besides. */
     MORE_MEMORY = OBJECTS,
@@ -96,6 +97,9 @@ static const struct operation {
      5,
      0,
      {AN_ADDRESS, AN_ADDRESS, AN_ADDRESS, AN_ADDRESS, 0xff}},
+    {A_THREAD, LIMEN_THREAD_WAIT_INFO, LIMEN_OK, 0, 0, {0}},
+    {A_THREAD, LIMEN_THREAD_SET_CONTEXT, LIMEN_OK, 1, 0, {SLOT(A_CONTEXT)}},
+    {A_THREAD, LIMEN_THREAD_SET_PASSIVE, LIMEN_OK, 1, 0, {1}},
 
     {A_SPACE, LIMEN_SPACE_DONATE, LIMEN_OK, 1, 0, {SLOT(MORE_MEMORY)}},
     {A_SPACE, LIMEN_SPACE_INFO, LIMEN_OK, 0, 0, {0}},
@@ -130,6 +134,15 @@ static const struct operation {
     {A_KERNEL, LIMEN_KERNEL_COUNTER_RESET, LIMEN_OK, 1, 0, {LIMEN_COUNTER_MAX_IRQS_OFF}},
     {A_KERNEL, LIMEN_KERNEL_STOP, LIMEN_NO_RIGHT, 6, WORDS_FROM(0), {0}},
     {A_KERNEL, LIMEN_KERNEL_FAST_PATH, LIMEN_OK, 1, WORDS_FROM(0), {1}},
+
+    {A_CONTEXT,
+     LIMEN_CONTEXT_CONFIGURE,
+     LIMEN_NO_RIGHT,
+     3,
+     1 << 0 | 1 << 1,
+     {0, 0, SLOT(A_CONTEXT)}},
+    {A_CONTEXT, LIMEN_CONTEXT_SET_HANDLER, LIMEN_OK, 1, 0, {SLOT(AN_ENDPOINT)}},
+    {A_CONTEXT, LIMEN_CONTEXT_INFO, LIMEN_OK, 0, 0, {0}},
 };
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
@@ -157,6 +170,7 @@ static void make_objects(void)
     make_here(A_TABLE, LIMEN_TYPE_TABLE, LIMEN_TABLE_ORDER_MIN);
     make_here(AN_ENDPOINT, LIMEN_TYPE_ENDPOINT, 0);
     make_here(A_NOTIFICATION, LIMEN_TYPE_NOTIFICATION, 0);
+    make_here(A_CONTEXT, LIMEN_TYPE_CONTEXT, 0);
     expect_ok(limen_copy(OWN_TABLE, first + A_CONTROL, 0, IRQ_CONTROL, LIMEN_RIGHTS_ALL));
     expect_ok(
         limen_copy(OWN_TABLE, first + A_KERNEL, 0, KERNEL, LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE));

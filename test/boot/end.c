@@ -15,6 +15,12 @@ TEST(end, by_request)
     fail("the machine goes on");
 }
 
+TEST(end, with_inits_thread)
+{
+    expect_ok(limen_delete(LIMEN_INIT_TABLE, LIMEN_INIT_THREAD));
+    fail("the machine goes on without init");
+}
+
 /* init is the thread that must not die; here it is the runner, put to death by its test. */
 TEST(end, with_init)
 {

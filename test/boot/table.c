@@ -159,7 +159,7 @@ TEST(table, inspect_shows_no_kernel_address)
     map_new(LIMEN_PAGE_ORDER, &frame);
     uint32_t untyped = make(LIMEN_TYPE_UNTYPED, 16);
     expect_ok(limen_retype(untyped, LIMEN_TYPE_REPLY, 0, slots(1), 1));
-    const uint32_t all[] = {frame, untyped, PORTS, KERNEL, OWN_TABLE, OWN_SPACE, IRQ_CONTROL};
+    const uint32_t all[] = {frame, untyped, KERNEL, OWN_TABLE, OWN_SPACE, UNLIMITED, IRQ_CONTROL};
 
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
         expect_equal(inspect(all[i]).badge, 0);

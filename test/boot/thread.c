@@ -344,13 +344,14 @@ TEST(thread, needs_write_to_change_and_read_to_look)
     uint32_t writable = copy_of(thread, LIMEN_RIGHT_WRITE);
     uint32_t nothing = copy_of(thread, LIMEN_RIGHT_EXECUTE | LIMEN_RIGHT_GRANT);
 
-    for (uint32_t operation = 1; operation <= LIMEN_THREAD_INFO; operation++) {
-        bool reads = operation == LIMEN_THREAD_GET_REGS || operation == LIMEN_THREAD_INFO;
+    for (uint32_t operation = 1; operation <= LIMEN_THREAD_SET_PASSIVE; operation++) {
+        bool reads = operation == LIMEN_THREAD_GET_REGS || operation == LIMEN_THREAD_INFO ||
+                     operation == LIMEN_THREAD_WAIT_INFO;
         expect_error(limen_call0(reads ? writable : readable, operation), LIMEN_NO_RIGHT);
         expect_error(limen_call0(nothing, operation), LIMEN_NO_RIGHT);
     }
     expect_error(limen_call0(thread, 0), LIMEN_BAD_OPERATION);
-    expect_error(limen_call0(thread, LIMEN_THREAD_SET_DEBUG + 1), LIMEN_BAD_OPERATION);
+    expect_error(limen_call0(thread, LIMEN_THREAD_SET_PASSIVE + 1), LIMEN_BAD_OPERATION);
     struct limen_thread_info info;
     expect_ok(limen_thread_info(readable, &info));
     expect_ok(limen_thread_set_name(writable, "x"));

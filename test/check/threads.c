@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads, the queues they are in, and what they hold. */
+#include "context.h"
 #include "deadline.h"
 #include "ipc.h"
 #include "irq.h"
@@ -40,6 +41,55 @@ static void check_held(const struct thread *thread)
     assert_true(ground_runs_in(thread, thread->space_slot.object));
 }
 
+/* -- who pays for a thread -- */
+
+static void check_payer(const struct thread *thread)
+{
+    const struct context *payer = thread->payer;
+    bool lent = payer && payer != own_context(thread);
+
+    if (payer)
+        assert_non_null(visit_object(payer));
+    assert_true(thread->passive || payer == own_context(thread));
+    assert_true(lent ? is_in(&payer->guests, &thread->guest) : list_is_empty(&thread->guest));
+    if (thread->state == LIMEN_THREAD_PARKED && payer)
+        assert_true(is_in(&payer->parked, &thread->queue));
+}
+
+/* The end of the budget stands where the current thread's payer has it, or earlier where a new
+ * period began since. */
+static void check_budget_end(void)
+{
+    const struct context *payer = the_cpu()->current->payer;
+    bool limited = payer && payer->budget != LIMEN_CONTEXT_UNLIMITED;
+
+    assert_int_equal(the_cpu()->budget_end != UINT64_MAX, limited);
+    if (limited && payer->left > 0)
+        assert_true(the_cpu()->budget_end <= the_cpu()->charged_at + (uint64_t)payer->left);
+    else if (limited)
+        assert_true(the_cpu()->budget_end <= arch_ticks());
+    assert_true(the_cpu()->timer <= the_cpu()->budget_end);
+    assert_true(ground_timer_is_set(the_cpu()->timer));
+}
+
+static void check_context(const struct context *context)
+{
+    bool has;
+    unsigned parked = list_count(&context->parked, NULL, &has);
+
+    assert_int_equal(parked, context->parked_count);
+    assert_int_equal(parked != 0, deadline_is_set(&context->refill));
+    for (struct list *at = context->parked.next; at != &context->parked; at = at->next) {
+        assert_ptr_equal(thread_of_queue(at)->payer, context);
+        assert_int_equal(thread_of_queue(at)->state, LIMEN_THREAD_PARKED);
+    }
+    list_count(&context->guests, NULL, &has);
+    for (struct list *at = context->guests.next; at != &context->guests; at = at->next)
+        assert_ptr_equal(container_of(at, struct thread, guest)->payer, context);
+    if (context->budget != LIMEN_CONTEXT_UNLIMITED)
+        assert_true(context->left <= (int64_t)context->budget);
+}
+
 /* -- where a thread waits -- */
 
 static void check_wait(struct thread *thread)
@@ -73,6 +123,9 @@ static void check_wait(struct thread *thread)
     case LIMEN_THREAD_WAITING_REPLY:
         assert_ptr_equal(reply->caller, thread);
         break;
+    case LIMEN_THREAD_PARKED:
+        assert_null(thread->waits_on);
+        break;
     default:
         fail_msg("a thread in state %u", thread->state);
     }
@@ -84,7 +137,7 @@ static void check_wait(struct thread *thread)
         assert_ptr_equal(thread->reply->receiver, thread);
     }
     if (deadline_is_set(&thread->deadline))
-        assert_true(thread->state != LIMEN_THREAD_READY && thread->state != LIMEN_THREAD_STOPPED);
+        assert_true(thread->waits_on != NULL);
 }
 
 static unsigned rank_of(const struct deadline *node)
@@ -204,6 +257,7 @@ void check_threads(void)
         switch (object->type) {
         case LIMEN_TYPE_THREAD:
             check_wait(thread);
+            check_payer(thread);
             if (!object->grave)
                 check_held(thread);
             else
@@ -223,6 +277,10 @@ void check_threads(void)
         case LIMEN_TYPE_IRQ:
             check_irq(object->object);
             break;
+        case LIMEN_TYPE_CONTEXT:
+            check_context(object->object);
+            deadlines += deadline_is_set(&((struct context *)object->object)->refill);
+            break;
         default:
             break;
         }
@@ -231,4 +289,5 @@ void check_threads(void)
     assert_int_equal(check_heap(), deadlines);
     if (the_cpu()->deadlines)
         assert_true(the_cpu()->timer <= the_cpu()->deadlines->tick);
+    check_budget_end();
 }

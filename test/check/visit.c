@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "visit.h"
 
+#include "context.h"
 #include "ipc.h"
 #include "irq.h"
 #include "space.h"
@@ -77,6 +78,8 @@ static unsigned order_of(const struct slot *slot)
         return LIMEN_REPLY_ORDER;
     case LIMEN_TYPE_IRQ:
         return LIMEN_IRQ_ORDER;
+    case LIMEN_TYPE_CONTEXT:
+        return LIMEN_CONTEXT_ORDER;
     default:
         return slot->order;
     }
@@ -100,6 +103,7 @@ static void see_inside(const struct visited_object *object)
         see(&thread->fault_slot);
         see(&thread->page_slot);
         see(&thread->notification_slot);
+        see(&thread->context_slot);
         see(&thread->grave);
         break;
     case LIMEN_TYPE_SPACE:
@@ -112,6 +116,10 @@ static void see_inside(const struct visited_object *object)
         break;
     case LIMEN_TYPE_NOTIFICATION:
         see(&((struct notification *)object->object)->grave);
+        break;
+    case LIMEN_TYPE_CONTEXT:
+        see(&((struct context *)object->object)->handler_slot);
+        see(&((struct context *)object->object)->grave);
         break;
     case LIMEN_TYPE_IRQ:
         see(&((struct irq *)object->object)->notification_slot);

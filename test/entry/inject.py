@@ -29,6 +29,8 @@ from remote import RemoteError  # noqa: E402
 
 SECONDS = 300
 
+BOUNDARIES_MAX = 20000  # of an entry, or the kernel is not going to leave
+
 VECTOR_UD, VECTOR_TIMER = 6, 0xFD
 VECTOR_LINES = range(0x30, 0xB0)
 EXCEPTIONS = (VECTOR_DB, VECTOR_UD, 7, 13, 14)
@@ -95,6 +97,8 @@ class Paths(Injector):
                      for way in (row.passed, row.traced)]
             raise RemoteError(f"{row.path}, {row.kind}: boundary {at + 1} of {len(row.passed)} was "
                               f"{where[0]}, but {where[1]} of {len(row.traced)} by the log")
+        if not row.boundaries:
+            raise RemoteError(f"{row.path}, {row.kind}: could strike at no boundary")
         if self.verbose:
             print(row, flush=True)
 
@@ -131,11 +135,15 @@ class Paths(Injector):
     def walk(self, visit):
         """Steps through the kernel to ring 3 or a halt, visiting each boundary."""
         registers = self.remote.registers()
-        while registers.in_kernel:
+        for _ in range(BOUNDARIES_MAX):
             visit(registers)
             if registers.rip == self.image.halt:
-                break  # no step ends there
+                return  # no step ends there
             registers = self.step(registers)
+            if not registers.in_kernel:
+                return
+        raise RemoteError(f"no end after {BOUNDARIES_MAX} instructions, at "
+                          f"{self.image.place(registers.rip)}")
 
     def step(self, registers):
         """One instruction; where the victim's IRETQ is to fault, that first."""
@@ -182,19 +190,17 @@ class Paths(Injector):
             if registers.rip == self.guest["path_end"]:
                 break
             once -= {registers.rip}
-            self.remote.break_at()
             self.walk(visit)
 
     def run_round(self):
         """One round without a stop, but to spoil an IRETQ."""
+        self.remote.break_at(self.guest["path_end"],
+                             *[self.image["exit_iret"]] * bool(self.spoil))
         while True:
-            self.remote.break_at(self.guest["path_end"],
-                                 *[self.image["exit_iret"]] * bool(self.spoil))
             self.remote.resume()
             registers = self.remote.registers()
             if registers.rip == self.guest["path_end"]:
                 break
-            self.remote.break_at()
             self.step(registers)
 
     def traced_round(self, path):
@@ -254,7 +260,6 @@ class Paths(Injector):
             registers = self.enter_stub(vector)
             while registers.rip != behind:
                 self.visit(row, registers)
-                self.remote.break_at()
                 registers = self.remote.step(registers)
 
     def enter_stub(self, vector):
@@ -273,8 +278,7 @@ class Paths(Injector):
         """Runs until what a handler interrupted goes on."""
         registers = None
         while not registers or (registers.rip, registers.rsp) != (target.rip, target.rsp):
-            if registers and registers.rip == target.rip:
-                self.remote.break_at()
+            if registers:
                 self.remote.step(registers)
             registers = self.stop_at(target.rip)
 
@@ -350,7 +354,7 @@ def run(image_file, image, name, verbose):
     if f"ok entry/{test}" not in outcome.output or "not ok" in outcome.output:
         print(f"{name}: the guest found\n{outcome.output}\n{outcome.describe()}")
         return False, injector
-    return all(0 < row.boundaries == row.hit == row.survived for row in injector.rows), injector
+    return all(row.boundaries == row.hit == row.survived for row in injector.rows), injector
 
 
 def coverage(image, vectors, covered):

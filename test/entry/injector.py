@@ -90,14 +90,14 @@ class Injector:
         self.remote.break_at(*leaving)
         self.remote.resume()
         at = self.remote.registers()
-        # In a window an interrupt may come first.
-        while at.rip in leaving and (self.image.leaves(self.remote, at)[0] or 0) >= INTERRUPTS:
+        vector, target = self.left_for(at, leaving)
+        while (vector or 0) >= INTERRUPTS:  # in a window one may come first
             self.remote.step(at)
             self.remote.resume()
             at = self.remote.registers()
-        if at.rip not in leaving:
+            vector, target = self.left_for(at, leaving)
+        if target is None:
             return f"not hit: next was {self.image.place(at.rip)}"
-        vector, target = self.image.leaves(self.remote, at)
         if vector not in (None, KINDS[kind]) or target != before.rip:
             return f"not hit: vector {vector} to {self.image.place(target)} was"
         if at.rip in (self.image.before_iret, self.image.before_ret):
@@ -105,6 +105,10 @@ class Injector:
         at = self.remote.step(at)
         differences = before.differences(at, FLAG_RF)
         return f"not survived: {'; '.join(differences)}" if differences else None
+
+    def left_for(self, at, leaving):
+        """(vector, RIP) of the frame by which the kernel is about to leave, if it is."""
+        return self.image.leaves(self.remote, at) if at.rip in leaving else (None, None)
 
     def stop_at(self, address):
         self.remote.break_at(address)
@@ -114,16 +118,13 @@ class Injector:
     def enter(self, kind, before):
         """Makes an exception at the present boundary and stops at its handler's first one."""
         self.arm(kind, before)
-        registers = self.stop_at(self.vectors[KINDS[kind]])
-        self.remote.break_at()
-        return registers
+        return self.stop_at(self.vectors[KINDS[kind]])
 
     def leave(self, registers, target, visit=None):
         """Steps out of a handler to the boundary that it interrupted, and visits each on the way."""
         while (registers.rip, registers.rsp) != (target.rip, target.rsp):
             if visit:
                 visit(registers)
-            self.remote.break_at()
             registers = self.remote.step(registers)
         differences = target.differences(registers, FLAG_RF)
         if differences:

@@ -153,7 +153,8 @@ class Remote:
         self._stopped(self.command("c"))
 
     def step(self, before):
-        """One instruction, and the registers then; no interrupt comes between, and no time passes.
+        """One instruction, and the registers then; no interrupt comes between, no time passes, and a
+        breakpoint there does not matter.
 
         The emulator counts it as a step when it has looked for interrupts and found none."""
         while True:

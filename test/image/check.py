@@ -214,6 +214,27 @@ def sysret(subject):
         yield 0, f"there are {count} SYSRETs"
 
 
+@check("written-frame")
+def written_frame(subject):
+    """A frame that is written is ring 3's, with IF, without IOPL, and no longer SYSCALL's."""
+    layout, start = subject.layout, subject.image.address_of("arch_regs_set")
+    body = [i for i in subject.instructions_of("arch_regs_set")
+            if i.operands and isinstance(i.operands[0], Immediate)]
+    stored = {i.operands[1].displacement: i.operands[0].value for i in body
+              if i.mnemonic == "movq" and isinstance(i.operands[1], Memory)}
+    for field, value in (("cs", layout["USER_CS"]), ("ss", layout["USER_SS"]), ("error", 0)):
+        if stored.get(subject.regs[field]) != value:
+            yield start, f"{field} is not set to {value:#x}"
+    kept = [i.operands[0].value for i in body if i.mnemonic.startswith("and")]
+    added = [i.operands[0].value for i in body if i.mnemonic.startswith("or")]
+    own = sum(value for name, value in layout.items() if name.startswith("RFLAGS_") and
+              name not in ("RFLAGS_FIXED", "RFLAGS_IF", "RFLAGS_IOPL"))
+    if not kept or any(value & ~own for value in kept):
+        yield start, "flags are taken that are not ring 3's to set"
+    if not any(value & layout["RFLAGS_IF"] for value in added):
+        yield start, "IF is not set"
+
+
 @check("iret")
 def iret(subject):
     """The IRETQ to ring 3 may fault, and the exception table knows it."""
@@ -318,6 +339,23 @@ def sections(subject):
     for name in ("vector_table", "exception_table", "system_calls", "operations", "symbol_table"):
         if not subject.image.is_constant(subject.image.address_of(name)):
             yield subject.image.address_of(name), f"{name} can be written"
+
+
+@check("mappings")
+def mappings(subject):
+    """The entries that the kernel makes of its own for data are not ring 3's, which arch_map's are."""
+    present, user, no_execute = 0x001, 0x004, 1 << 63
+    entries = 0
+    for function, i in subject.all_instructions():
+        value = i.operands[0].value % (1 << 64) \
+            if i.operands and isinstance(i.operands[0], Immediate) else 0
+        if value & ~0xFFF != no_execute or not value & present or function == "arch_map":
+            continue
+        entries += 1
+        if value & user:
+            yield i.address, f"{function} makes entries {value:#x}, which ring 3 can use"
+    if not entries:
+        yield 0, "no entry of the kernel's own was found"
 
 
 @check("locks")

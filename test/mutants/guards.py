@@ -31,7 +31,7 @@ IDLE_SECONDS, IDLE_USE = 30, 0.3
 # Injection has limits of its own (test/entry/remote.py); this one is for the whole.
 INJECTION_SECONDS = 900
 
-ENDED = re.compile(rb"^not ok ([^\r\n]+)\r*\n|^Limen panic: ([^\r\n]*)\r*\n", re.M)
+ENDED = re.compile(rb"^not ok ([^\r\n]+)\r*\n|^Limen (panic|cannot start): ([^\r\n]*)\r*\n", re.M)
 # What a machine says of itself in words that mean it went nowhere.
 NO_END = re.compile(r"has not stopped in|nothing ended|did not end|no end")
 
@@ -107,7 +107,7 @@ def run_guest(tree, test):
     if failure and failure[1]:
         return failure[1].decode(errors="replace")
     if failure:
-        return f"{test}: panic: {failure[2].decode(errors='replace')}"
+        return f"{test}: {failure[2].decode()}: {failure[3].decode(errors='replace')}"
     if outcome.kind != "exit" or outcome.status != 0:
         return f"{test}: {outcome.describe()}"
     return ""

@@ -17,7 +17,8 @@ declare them, a theme each:
 
 A mutant that none of the guards notices is a missing test.  One at which a machine hangs is killed
 only if the kernel itself passes the same guard after it, which shows that it was not the host's
-doing.  It is built in a copy of the sources beside finished objects, so that only what it touches is
+doing.  And a row none of whose mutants a guard on the image, or one at run time, notices has no such
+guard, whatever it says.  A mutant is built in a copy of the sources beside finished objects, so that only what it touches is
 compiled again.  The exit status is 0 when all are killed.
 """
 
@@ -234,6 +235,20 @@ def show_table(verdicts):
               f"{'  '.join(f'{count:9}' for count in by)}")
 
 
+def idle_guards(verdicts, rows):
+    """Rows with a guard on the image, or at run time, that notices none of the row's mutants; a row
+    may say why the latter is so, as long as it is."""
+    for name in dict.fromkeys(verdict.mutant.breaks for verdict in verdicts):
+        kinds = {objection.guard for verdict in verdicts if verdict.mutant.breaks == name
+                 for objection in verdict.objections}
+        if "image" not in kinds:
+            yield f"{name}: no check of the image notices any of its mutants"
+        if not kinds & set(guards.RUNNERS) and not rows[name].unseen:
+            yield f"{name}: no run notices any of its mutants"
+        if kinds & set(guards.RUNNERS) and rows[name].unseen:
+            yield f"{name}: it is not so that no run notices any of its mutants"
+
+
 def is_killed(verdict):
     return bool(verdict.objections) and not verdict.undecided
 
@@ -265,14 +280,18 @@ def main():
         for verdict in workers.map(court.judge, chosen):
             show(verdict)
             verdicts.append(verdict)
+    idle = []
     if not options.quick:
         show_table(verdicts)
+    if not options.quick and not options.names:
+        idle = list(idle_guards(verdicts, rows))
+        print("\n".join(["", *idle]))
     killed = sum(map(is_killed, verdicts))
     undecided = sum(bool(verdict.undecided) for verdict in verdicts)
     print(f"note: {len(verdicts)} mutants: {killed} killed, "
           f"{len(verdicts) - killed - undecided} survived, {undecided} undecided, "
           f"{time.monotonic() - begin:.0f} s")
-    return 0 if verdicts and killed == len(verdicts) else 1
+    return 0 if verdicts and killed == len(verdicts) and not idle else 1
 
 
 if __name__ == "__main__":

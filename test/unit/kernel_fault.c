@@ -159,6 +159,11 @@ static void test_info_tells_of_the_last_fault(void **state)
     assert_int_equal(result(4), LIMEN_FAULT_EXCEPTION);
     assert_int_equal(result(5), VECTOR);
     assert_int_equal(result(6), frame.rip);
+    EXPECT(OK, scene.worker.slot, LIMEN_THREAD_WAIT_INFO, 0);
+    const uint64_t expected[8] = {
+        LIMEN_THREAD_SENDING, 0, LIMEN_TYPE_ENDPOINT, LIMEN_WAIT_FAULTED, 0, 0, 0x55, 0xc2};
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(result(i), expected[i]);
 }
 
 /* -- nobody answers -- */

@@ -44,6 +44,7 @@ static void test_what_init_holds(void **state)
         {LIMEN_INIT_PORTS, LIMEN_TYPE_PORTS, LIMEN_RIGHTS_ALL},
         {LIMEN_INIT_KERNEL, LIMEN_TYPE_KERNEL, LIMEN_RIGHTS_ALL},
         {LIMEN_INIT_CLOCK, LIMEN_TYPE_FRAME, LIMEN_RIGHT_READ},
+        {LIMEN_INIT_CONTEXT, LIMEN_TYPE_CONTEXT, LIMEN_RIGHTS_ALL},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {

@@ -362,6 +362,28 @@ static void test_rights(void **state)
     assert_refused(LIMEN_SYS_WAIT, deaf_bits, 0, LIMEN_NO_RIGHT);
 }
 
+/* Everything is checked before anything is done: the caller waits on for its answer. */
+static void test_refused_reply_wait_answers_nobody(void **state)
+{
+    const struct {
+        unsigned source;
+        enum limen_error error;
+    } cases[] = {
+        {fresh(), LIMEN_BAD_CAPABILITY},
+        {LIMEN_INIT_TABLE, LIMEN_WRONG_TYPE},
+        {copy_of(talk.endpoint, LIMEN_RIGHT_WRITE), LIMEN_NO_RIGHT},
+    };
+    (void)state;
+    server_waits();
+    client_calls(limen_tag(0, 0, 0));
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        become(talk.server.thread);
+        enter(LIMEN_SYS_REPLY_WAIT, wait_target(cases[i].source, talk.reply), limen_tag(9, 0, 0));
+        assert_int_equal(regs_of(talk.server.thread)->rax, cases[i].error);
+        assert_int_equal(talk.client.thread->state, LIMEN_THREAD_WAITING_REPLY);
+    }
+}
+
 static void test_bad_capabilities(void **state)
 {
     const uint64_t calls[] = {LIMEN_SYS_CALL, LIMEN_SYS_SEND, LIMEN_SYS_WAIT, LIMEN_SYS_REPLY_WAIT};
@@ -453,6 +475,7 @@ int main(void)
         BOTH_PATHS(test_bad_tags),
         BOTH_PATHS(test_bad_answers_leave_the_caller_waiting),
         BOTH_PATHS(test_rights),
+        BOTH_PATHS(test_refused_reply_wait_answers_nobody),
         BOTH_PATHS(test_bad_capabilities),
         TALK_TEST(test_nobody_there),
         BOTH_PATHS(test_somebody_there),

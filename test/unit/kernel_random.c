@@ -6,6 +6,7 @@
  *
  * The numbers come from a fixed seed for each test, so a failure can be seen again.
  */
+#include "context.h"
 #include "visit.h"
 #include "world.h"
 
@@ -17,7 +18,21 @@
 #define IRQS_FOR_TEST 4u
 
 /* Where an actor finds what it starts with. */
-enum { TABLE = 1, MEMORY, SELF, SPACE, ENDPOINT, BITS, REPLY, CONTROL, FRAME, PORTS, OTHERS };
+enum {
+    TABLE = 1,
+    MEMORY,
+    SELF,
+    SPACE,
+    ENDPOINT,
+    BITS,
+    REPLY,
+    CONTROL,
+    FRAME,
+    PORTS,
+    UNLIMITED,
+    BUDGET,
+    OTHERS,
+};
 
 struct random_actor {
     unsigned memory;       /* slot of init's */
@@ -185,7 +200,7 @@ static void retype(void)
         {LIMEN_TYPE_UNTYPED, 12}, {LIMEN_TYPE_UNTYPED, 16}, {LIMEN_TYPE_TABLE, 4},
         {LIMEN_TYPE_TABLE, 6},    {LIMEN_TYPE_THREAD, 0},   {LIMEN_TYPE_SPACE, 14},
         {LIMEN_TYPE_FRAME, 12},   {LIMEN_TYPE_ENDPOINT, 0}, {LIMEN_TYPE_NOTIFICATION, 0},
-        {LIMEN_TYPE_REPLY, 0},    {LIMEN_TYPE_UNTYPED, 7},
+        {LIMEN_TYPE_REPLY, 0},    {LIMEN_TYPE_UNTYPED, 7},  {LIMEN_TYPE_CONTEXT, 0},
     };
     unsigned kind = below(sizeof(kinds) / sizeof(kinds[0]));
     DO(pick(LIMEN_TYPE_UNTYPED), LIMEN_UNTYPED_RETYPE, kinds[kind].type, kinds[kind].order,
@@ -225,7 +240,7 @@ static void use_thread(void)
 {
     unsigned thread = pick(LIMEN_TYPE_THREAD);
 
-    switch (below(9)) {
+    switch (below(12)) {
     case 0:
     case 1:
         DO(thread, LIMEN_THREAD_CONFIGURE, pick(LIMEN_TYPE_SPACE), pick(LIMEN_TYPE_TABLE),
@@ -248,6 +263,13 @@ static void use_thread(void)
         break;
     case 7:
         DO(thread, LIMEN_THREAD_SET_MESSAGE_PAGE, maybe(pick(LIMEN_TYPE_FRAME)));
+        break;
+    case 8:
+    case 9:
+        DO(thread, LIMEN_THREAD_SET_CONTEXT, maybe(pick(LIMEN_TYPE_CONTEXT)));
+        break;
+    case 10:
+        DO(thread, LIMEN_THREAD_SET_PASSIVE, below(3));
         break;
     default:
         DO(thread, LIMEN_THREAD_BIND, maybe(pick(LIMEN_TYPE_NOTIFICATION)));
@@ -294,6 +316,26 @@ static void use_device(void)
     }
 }
 
+/* Short budgets, so that they are used up. */
+static void use_context(void)
+{
+    unsigned context = pick(LIMEN_TYPE_CONTEXT);
+
+    switch (below(4)) {
+    case 0:
+        DO(context, LIMEN_CONTEXT_INFO, 0);
+        break;
+    case 1:
+        DO(context, LIMEN_CONTEXT_SET_HANDLER, maybe(pick(LIMEN_TYPE_ENDPOINT)));
+        break;
+    default:
+        DO(context, LIMEN_CONTEXT_CONFIGURE,
+           chance(8) ? LIMEN_CONTEXT_UNLIMITED : below(LIMEN_CONTEXT_PERIOD_MIN / 50),
+           LIMEN_CONTEXT_PERIOD_MIN, chance(3) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
+        break;
+    }
+}
+
 static void communicate(void)
 {
     static const uint64_t numbers[] = {LIMEN_SYS_CALL, LIMEN_SYS_REPLY_WAIT, LIMEN_SYS_SEND,
@@ -328,8 +370,9 @@ static void misbehave(void)
 static void act(void)
 {
     static void (*const acts[])(void) = {
-        retype,     retype,     use_table,  use_table,   use_table,   use_thread,  use_thread,
-        use_memory, use_memory, use_device, communicate, communicate, communicate, communicate,
+        retype,     retype,      use_table,   use_table,   use_table,
+        use_thread, use_thread,  use_context, use_memory,  use_memory,
+        use_device, communicate, communicate, communicate, communicate,
     };
     if (chance(60))
         misbehave();
@@ -350,6 +393,17 @@ static struct thread *some_actor(void)
     return NULL;
 }
 
+/* Switches to a thread that was preempted; if it has used its time up, init pays. */
+static void go_on(struct thread *self)
+{
+    if (self->state == LIMEN_THREAD_PARKED) {
+        thread_set_context(self, slot_at(LIMEN_INIT_CONTEXT));
+        self->passive = false;
+        context_return(self);
+    }
+    switch_to(self);
+}
+
 /* In a window: interrupts come, and perhaps another thread runs for a while. */
 static void window(void)
 {
@@ -363,7 +417,7 @@ static void window(void)
     uint64_t serial = run.inside[depth].serial;
     if (chance(4)) {
         interrupt();
-        switch_to(self);
+        go_on(self);
     }
     struct thread *other = run.depth < NESTING_MAX && chance(6) ? some_actor() : NULL;
     if (!other)
@@ -380,7 +434,7 @@ static void window(void)
             longjmp(run.inside[depth].abandon, 1);
         scheduler_ready(self);
     }
-    switch_to(self);
+    go_on(self);
 }
 
 /* -- init, who starts them -- */
@@ -403,13 +457,14 @@ static void give_to(unsigned table, unsigned index, unsigned slot)
 static void make_again(unsigned which)
 {
     struct random_actor *actor = &run.actors[which];
-    enum { AT = 1024, KINDS = 8 };
+    enum { AT = 1024, KINDS = 9 };
     unsigned first = AT + which * KINDS;
     unsigned table = first, thread = first + 1, bits = first + 3;
     static const enum limen_type kinds[KINDS] = {
-        LIMEN_TYPE_TABLE, LIMEN_TYPE_THREAD, LIMEN_TYPE_ENDPOINT, LIMEN_TYPE_NOTIFICATION,
-        LIMEN_TYPE_REPLY, LIMEN_TYPE_FRAME,  LIMEN_TYPE_SPACE,    LIMEN_TYPE_UNTYPED};
-    static const unsigned orders[KINDS] = {6, 0, 0, 0, 0, 12, 15, 17};
+        LIMEN_TYPE_TABLE,        LIMEN_TYPE_THREAD,  LIMEN_TYPE_ENDPOINT,
+        LIMEN_TYPE_NOTIFICATION, LIMEN_TYPE_REPLY,   LIMEN_TYPE_FRAME,
+        LIMEN_TYPE_SPACE,        LIMEN_TYPE_UNTYPED, LIMEN_TYPE_CONTEXT};
+    static const unsigned orders[KINDS] = {6, 0, 0, 0, 0, 12, 15, 17, 0};
 
     actor->thread = NULL;
     INIT_DOES(LIMEN_INIT_TABLE, LIMEN_TABLE_REVOKE, actor->memory);
@@ -424,6 +479,8 @@ static void make_again(unsigned which)
     give_to(table, SPACE, first + 6);
     give_to(table, CONTROL, LIMEN_INIT_IRQ_CONTROL);
     give_to(table, PORTS, LIMEN_INIT_PORTS);
+    INIT_DOES(table, LIMEN_TABLE_COPY, UNLIMITED, 0, LIMEN_INIT_CONTEXT, LIMEN_RIGHT_GRANT);
+    give_to(table, BUDGET, first + 8);
     for (unsigned i = 0; i < ACTORS; i++)
         if (i != which) {
             give_to(table, OTHERS + 3 * i, AT + i * KINDS + 1);
@@ -450,9 +507,9 @@ static void make_actors_again(bool all)
         if (all || !alive || chance(12))
             make_again(i);
         else if (actor->thread->state != LIMEN_THREAD_READY && chance(3))
-            INIT_DOES(1024 + i * 8 + 1, LIMEN_THREAD_SUSPEND, 0);
+            INIT_DOES(1024 + i * 9 + 1, LIMEN_THREAD_SUSPEND, 0);
         else if (actor->thread->state == LIMEN_THREAD_STOPPED)
-            INIT_DOES(1024 + i * 8 + 1, LIMEN_THREAD_RESUME, 0);
+            INIT_DOES(1024 + i * 9 + 1, LIMEN_THREAD_RESUME, 0);
     }
 }
 

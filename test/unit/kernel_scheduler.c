@@ -13,15 +13,11 @@ static void make_actors(unsigned count, const unsigned *priorities)
         actors[i] = make_actor(priorities[i], false);
 }
 
-/* init waits for bits that actors could send; the scheduler chooses among the others. */
 static unsigned wake_init;
 
 static void init_waits(void)
 {
-    unsigned bits = make(LIMEN_TYPE_NOTIFICATION, 0);
-    wake_init = minted(bits, 1);
-    enter(LIMEN_SYS_WAIT, bits, 0);
-    assert_int_equal(world.init->state, LIMEN_THREAD_WAITING);
+    wake_init = world_init_waits();
 }
 
 static void make_actors_and_wait(unsigned count, const unsigned *priorities)
@@ -33,24 +29,6 @@ static void make_actors_and_wait(unsigned count, const unsigned *priorities)
 static bool runs(unsigned i)
 {
     return current() == actors[i].thread;
-}
-
-/* The timer's interrupt comes when it is due, and then what any interrupt's end does. */
-static void interrupt_at(uint64_t tick)
-{
-    assert_true(tick >= host.now);
-    host.now = tick;
-    if (host.timer <= tick) {
-        host.timer = HOST_NEVER;
-        kernel_timer();
-    }
-    const struct limen_regs *regs = regs_of(current());
-    const struct thread *before = current();
-    const struct limen_regs *out = kernel_reschedule(regs_of(current()));
-    assert_ptr_equal(out, regs_of(current()));
-    if (before == current())
-        assert_ptr_equal(out, regs);
-    check_all();
 }
 
 static void yield(void)

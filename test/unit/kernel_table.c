@@ -129,8 +129,22 @@ static void test_inspect_shows_no_addresses(void **state)
     assert_int_equal(result(3), 12);
     EXPECT(OK, INIT, LIMEN_TABLE_INSPECT, world.untyped);
     assert_int_equal(result(2), 0);
-    EXPECT(OK, INIT, LIMEN_TABLE_INSPECT, LIMEN_INIT_PORTS);
+    EXPECT(OK, INIT, LIMEN_TABLE_INSPECT, scene.table);
     assert_int_equal(result(2), 0);
+}
+
+static void test_inspect_tells_ports_and_lines_apart(void **state)
+{
+    (void)state;
+    unsigned ports = fresh(), irq = fresh();
+    EXPECT(OK, LIMEN_INIT_PORTS, LIMEN_PORTS_NARROW, 0x3f8, 0x3ff, ports);
+    EXPECT(OK, INIT, LIMEN_TABLE_INSPECT, ports);
+    assert_int_equal(result(2), 0x03ff03f8);
+    EXPECT(OK, LIMEN_INIT_IRQ_CONTROL, LIMEN_IRQ_CONTROL_ISSUE, 11, LIMEN_IRQ_DEFAULT,
+           world.untyped, irq);
+    EXPECT(OK, INIT, LIMEN_TABLE_INSPECT, irq);
+    assert_int_equal(result(0), LIMEN_TYPE_IRQ);
+    assert_int_equal(result(2), 11);
 }
 
 static void test_inspect_and_info(void **state)
@@ -168,6 +182,7 @@ int main(void)
         SCENE_TEST(test_badges_are_set_once),
         SCENE_TEST(test_rights_mask_has_no_more_than_four_bits),
         SCENE_TEST(test_inspect_shows_no_addresses),
+        SCENE_TEST(test_inspect_tells_ports_and_lines_apart),
         SCENE_TEST(test_inspect_and_info),
         SCENE_TEST(test_look_up_stops_at_the_end_of_the_table),
     };

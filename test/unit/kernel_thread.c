@@ -47,13 +47,14 @@ static void test_every_operation_needs_its_right(void **state)
     (void)state;
     unsigned read = copy_of(scene.thread, LIMEN_RIGHT_READ);
     unsigned write = copy_of(scene.thread, LIMEN_RIGHT_WRITE);
-    for (uint32_t label = LIMEN_THREAD_CONFIGURE; label <= LIMEN_THREAD_SET_DEBUG; label++) {
-        bool reads = label == LIMEN_THREAD_GET_REGS || label == LIMEN_THREAD_INFO;
+    for (uint32_t label = LIMEN_THREAD_CONFIGURE; label <= LIMEN_THREAD_SET_PASSIVE; label++) {
+        bool reads = label == LIMEN_THREAD_GET_REGS || label == LIMEN_THREAD_INFO ||
+                     label == LIMEN_THREAD_WAIT_INFO;
         EXPECT(NO_RIGHT, scene.weak, label, 0);
         EXPECT(NO_RIGHT, reads ? write : read, label, 0);
     }
     EXPECT(BAD_OPERATION, write, 0, 0);
-    EXPECT(BAD_OPERATION, write, LIMEN_THREAD_SET_DEBUG + 1, 0);
+    EXPECT(BAD_OPERATION, write, LIMEN_THREAD_SET_PASSIVE + 1, 0);
 }
 
 static void test_configure(void **state)
@@ -110,6 +111,29 @@ static void test_resume_and_suspend(void **state)
     EXPECT(OK, scene.thread, LIMEN_THREAD_SUSPEND);
     EXPECT(OK, scene.thread, LIMEN_THREAD_SUSPEND);
     assert_int_equal(state_of(scene.thread), LIMEN_THREAD_STOPPED);
+}
+
+static void test_init_must_not_be_lost(void **state)
+{
+    const struct {
+        uint32_t operation;
+        unsigned slot;
+        const char *lost;
+    } losses[] = {
+        {LIMEN_TABLE_DELETE, LIMEN_INIT_THREAD, "lost its thread"},
+        {LIMEN_TABLE_REVOKE, LIMEN_INIT_SPACE, "lost its address space"},
+        {LIMEN_TABLE_REVOKE, LIMEN_INIT_TABLE, "lost its capability table"},
+    };
+
+    for (unsigned i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+        scene_setup(state);
+        host.panic_expected = true;
+        if (!setjmp(host.panic_jump)) {
+            (void)OP(INIT, losses[i].operation, losses[i].slot);
+            fail_msg("init was lost and the machine went on");
+        }
+        assert_non_null(strstr(host.panic_text, losses[i].lost));
+    }
 }
 
 static void test_suspending_oneself(void **state)
@@ -302,6 +326,7 @@ int main(void)
         SCENE_TEST(test_configure),
         SCENE_TEST(test_thread_keeps_what_it_holds_alive),
         SCENE_TEST(test_resume_and_suspend),
+        SCENE_TEST(test_init_must_not_be_lost),
         SCENE_TEST(test_suspending_oneself),
         SCENE_TEST(test_priority),
         SCENE_TEST(test_set_regs),

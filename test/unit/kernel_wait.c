@@ -376,6 +376,69 @@ static void test_nearest_deadline_sets_the_timer(void **state)
     assert_int_equal(host.timer, 9 * MS * HOST_TICKS_A_NS);
 }
 
+/* -- what others can learn of a wait -- */
+
+static void assert_wait(const struct actor *actor, const uint64_t expected[8])
+{
+    become(world.init);
+    EXPECT(OK, actor->slot, LIMEN_THREAD_WAIT_INFO, 0);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(result(i), expected[i]);
+}
+
+static void test_wait_info(void **state)
+{
+    const uint64_t receives = scene.endpoint | (uint64_t)scene.reply << 32;
+    const uint64_t tag = limen_tag(77, 3, 0);
+    const struct {
+        uint64_t number, target, tag;
+        uint64_t expected[8];
+    } waits[] = {
+        {LIMEN_SYS_WAIT,
+         scene.bits,
+         0,
+         {LIMEN_THREAD_WAITING, scene.bits, LIMEN_TYPE_NOTIFICATION}},
+        {LIMEN_SYS_WAIT,
+         receives,
+         0,
+         {LIMEN_THREAD_RECEIVING, scene.endpoint, LIMEN_TYPE_ENDPOINT}},
+        {LIMEN_SYS_CALL,
+         scene.endpoint,
+         tag,
+         {LIMEN_THREAD_SENDING, scene.endpoint, LIMEN_TYPE_ENDPOINT, 0, 0, tag}},
+        {LIMEN_SYS_SEND | LIMEN_DEADLINE,
+         scene.endpoint,
+         tag,
+         {LIMEN_THREAD_SENDING, scene.endpoint, LIMEN_TYPE_ENDPOINT, LIMEN_WAIT_DEADLINE, 5 * MS,
+          tag}},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        become(scene.a.thread);
+        regs_of(scene.a.thread)->rbx = 5 * MS;
+        enter(waits[i].number, waits[i].target, waits[i].tag);
+        assert_wait(&scene.a, waits[i].expected);
+        EXPECT(OK, scene.a.slot, LIMEN_THREAD_SUSPEND);
+        assert_wait(&scene.a, (uint64_t[8]){LIMEN_THREAD_STOPPED});
+        EXPECT(OK, scene.a.slot, LIMEN_THREAD_RESUME);
+        assert_wait(&scene.a, (uint64_t[8]){LIMEN_THREAD_READY});
+    }
+}
+
+static void test_wait_info_of_a_caller_and_its_server(void **state)
+{
+    const uint64_t tag = limen_tag(77, 3, 0);
+
+    (void)state;
+    wait_as(&scene.b, scene.endpoint | (uint64_t)scene.reply << 32);
+    become(scene.a.thread);
+    enter(LIMEN_SYS_CALL, scene.endpoint, tag);
+    assert_wait(&scene.a, (uint64_t[8]){LIMEN_THREAD_WAITING_REPLY, scene.endpoint,
+                                        LIMEN_TYPE_REPLY, 0, 0, tag});
+    assert_wait(&scene.b, (uint64_t[8]){LIMEN_THREAD_READY});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +464,8 @@ int main(void)
         SCENE_TEST(test_deadline_after_the_end_of_time),
         SCENE_TEST(test_deadline_without_the_flag_is_none),
         SCENE_TEST(test_nearest_deadline_sets_the_timer),
+        SCENE_TEST(test_wait_info),
+        SCENE_TEST(test_wait_info_of_a_caller_and_its_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

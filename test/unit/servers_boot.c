@@ -163,6 +163,8 @@ static void a_spoiled_manifest_is_refused(void **state)
         {12, 9},  /* size of a server */
         {LIMEN_MANIFEST_HEADER_SIZE + offsetof(struct limen_manifest_server, memory_order), 63},
         {LIMEN_MANIFEST_HEADER_SIZE + offsetof(struct limen_manifest_server, memory_order), 5},
+        {LIMEN_MANIFEST_HEADER_SIZE + offsetof(struct limen_manifest_server, state_order), 11},
+        {LIMEN_MANIFEST_HEADER_SIZE + offsetof(struct limen_manifest_server, state_order), 21},
         {LIMEN_MANIFEST_HEADER_SIZE + offsetof(struct limen_manifest_server, grant_count), 25},
     };
     for (size_t i = 0; i < sizeof spoils / sizeof spoils[0]; i++) {

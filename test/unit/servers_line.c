@@ -60,6 +60,7 @@ static void show(void *context, const char *bytes, size_t count)
     }
 }
 
+static struct line_history history;
 static struct line line;
 
 static enum line_event type(const char *keys)
@@ -83,7 +84,9 @@ static void begin(const char *prompt)
 static int setup(void **state)
 {
     (void)state;
+    memset(&history, 0, sizeof history);
     memset(&line, 0, sizeof line);
+    line.history = &history;
     line.emit = show;
     begin("> ");
     return 0;

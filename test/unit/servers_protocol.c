@@ -52,6 +52,14 @@ enum limen_error limen_transact(uint32_t slot, uint64_t tag, unsigned *words)
     return (enum limen_error)limen_tag_label(answer);
 }
 
+static unsigned calls_again;
+
+enum limen_error limen_transact_again(uint32_t slot, uint64_t tag, unsigned *words)
+{
+    calls_again++;
+    return limen_transact(slot, tag, words);
+}
+
 enum limen_error limen_answer_deferred(uint32_t reply, uint64_t tag)
 {
     assert_int_equal(reply, 9);
@@ -172,6 +180,16 @@ static void unknown_methods_are_refused(void **state)
     assert_int_equal(dispatch(SAMPLE_LABEL | 4, 0), LIMEN_BAD_OPERATION);
 }
 
+static void only_what_is_declared_so_is_called_again(void **state)
+{
+    (void)state;
+    calls_again = 0;
+    sample_nothing(5);
+    assert_int_equal(calls_again, 0);
+    assert_int_equal(sample_unserved(5), LIMEN_BAD_OPERATION);
+    assert_int_equal(calls_again, 1);
+}
+
 static void answered_later(void **state)
 {
     struct limen_reader reader;
@@ -202,6 +220,7 @@ int main(void)
         cmocka_unit_test(an_answer_cut_short_is_refused),
         cmocka_unit_test(a_hostile_request_is_refused),
         cmocka_unit_test(unknown_methods_are_refused),
+        cmocka_unit_test(only_what_is_declared_so_is_called_again),
         cmocka_unit_test(answered_later),
     };
     return cmocka_run_group_tests_name("servers: protocols", tests, NULL, NULL);

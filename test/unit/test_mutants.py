@@ -72,7 +72,7 @@ class Table(unittest.TestCase):
         self.assertIn("guest fault/invalid_opcode is not there", self.told())
 
     def test_suites_of_a_machine_of_their_own(self):
-        tests = invariants.guest_tests(self.declared)
+        tests = invariants.guest_tests_with_checks(self.declared)
         self.assertIn("long/two_revoke_the_same", tests)
         self.assertNotIn("end/by_request", tests)
 
@@ -86,7 +86,9 @@ class Runner(unittest.TestCase):
     def test_a_failure_is_seen_when_its_line_is_whole(self):
         self.assertIsNone(guards.ENDED.search(b"ok a/b\r\nnot ok a/c"))
         self.assertEqual(guards.ENDED.search(b"ok a/b\r\nnot ok a/c: why\r\n")[1], b"a/c: why")
-        self.assertEqual(guards.ENDED.search(b"Limen panic: no more\r\n")[2], b"no more")
+        for how in (b"panic", b"cannot start"):
+            found = guards.ENDED.search(b"Limen " + how + b": no more\r\n")
+            self.assertEqual((found[2], found[3]), (how, b"no more"))
 
     def test_time_alone_tells_of_a_hang(self):
         for what in ("a/b: no end", "a/b: nothing ended the run in 30 seconds",

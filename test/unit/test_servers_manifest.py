@@ -63,6 +63,13 @@ class Compiling(unittest.TestCase):
         self.assertEqual([(g.name, g.first, g.last) for g in console.grants],
                          [("uart", 0x3F8, 0x3FF), ("uart", 4, 0), ("console", 0, 0),
                           ("log", C["LIMEN_KERNEL_GRANT_LOG"], 0)])
+        self.assertEqual((console.state_order, shell.state_order), (0, 0))
+        kept = self.read(GOOD.replace('memory = "1M"\n', 'memory = "1M"\nstate = "16K"\n'))
+        self.assertEqual(kept.servers[1].state_order, 14)
+        self.assertEqual((console.budget, console.period), (0, 0))
+        limited = self.read(GOOD.replace('memory = "1M"\n', 'memory = "1M"\nbudget = "500us"\n'
+                                         'period = "10ms"\n'))
+        self.assertEqual((limited.servers[1].budget, limited.servers[1].period), (500, 10000))
         packed = manifest.pack()
         self.assertEqual(len(packed), C["LIMEN_MANIFEST_HEADER_SIZE"]
                          + 2 * C["LIMEN_MANIFEST_SERVER_SIZE"])
@@ -89,6 +96,17 @@ class Compiling(unittest.TestCase):
         self.changed(14, "power of two", '"1M"', '"32K"')
         self.changed(14, "power of two", '"1M"', '"512M"')
         self.changed(14, "power of two", '"1M"', '"1G"')
+        for size in ('"2K"', '"2M"', '"12K"'):
+            self.changed(15, "state = ", 'memory = "1M"\n', f'memory = "1M"\nstate = {size}\n')
+        for line, words, budget, period in (
+                (15, "want a time like", "2s", "10ms"), (16, "want a time like", "2ms", "10"),
+                (15, "longer than the period", "11ms", "10ms"),
+                (16, "not within 100us", "50us", "99us"),
+                (16, "not within 100us", "1ms", "1000001ms")):
+            self.changed(line, words, 'memory = "1M"\n', 'memory = "1M"\n'
+                         f'budget = "{budget}"\nperiod = "{period}"\n')
+        self.changed(11, "the key period is missing", 'memory = "1M"\n',
+                     'memory = "1M"\nbudget = "1ms"\n')
         self.changed(9, "none of never, on-fault, always", '"always"', '"sometimes"')
         self.changed(8, "known are log, counters", '["log"]', '["everything"]')
         self.changed(5, "first-last", "0x3f8-0x3ff", "0x3ff-0x3f8")

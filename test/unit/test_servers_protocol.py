@@ -53,6 +53,19 @@ class Declarations(unittest.TestCase):
         self.refused(":3", "want a name", self.method('in.Loud = "word"'))
         self.refused(":1", "not the table of a method", 'about = "x"\ncolor = 3\n')
 
+    def test_retry(self):
+        self.assertFalse(self.read(self.method("")).methods[0].retry)
+        self.assertTrue(self.read(self.method("retry = true")).methods[0].retry)
+        self.refused(":3", "retry is true or false", self.method('retry = "yes"'))
+
+    def test_names_of_all_methods(self):
+        made = self.read('about = "x"\n[b]\nabout = "1"\n[a]\nabout = "2"\n')
+        names = protocol.names([made])
+        self.assertIn(f'{{{made.label | 1:#010x}u, "some.b"}}', names)
+        self.assertIn(f'{{{made.label | 2:#010x}u, "some.a"}}', names)
+        with self.assertRaisesRegex(protocol.ProtocolError, "the list of all protocols"):
+            self.read('about = "x"', "names")
+
     def test_names_that_clash(self):
         self.refused(":3", "two values of one name",
                      self.method('in.a = "word"\nout.a = "word"'))

@@ -9,6 +9,7 @@
 #include <runtime/objects.h>
 #include <runtime/panic.h>
 #include <runtime/service.h>
+#include <runtime/state.h>
 #include <runtime/thread.h>
 #include <stdio.h>
 #include <string.h>

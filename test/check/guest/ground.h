@@ -42,6 +42,12 @@ static inline bool ground_runs_in(const struct thread *thread, const struct spac
     return thread->arch.cr3 == (space ? space->arch.cr3 : 0);
 }
 
+/* What the timer was set to, only the processor knows. */
+static inline bool ground_timer_is_set(uint64_t tick)
+{
+    return tick != 0;
+}
+
 /* Whether a line is masked, only the interrupt controller knows. */
 static inline bool ground_irq_is_sound(const struct irq *irq)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A server that behaves badly in the way that the boot option mischief= names. */
+/* A server that behaves badly in the way that the boot option mischief= names; and, under other
+ * names in the manifest, those whom it or others harm. */
+#include "roles.h"
+
 #include <limen.h>
 #include <protocol/console.h>
 #include <stdlib.h>
-
-#define SHELL_PRIORITY 100
 
 static volatile int sink;
 
@@ -15,7 +16,7 @@ __attribute__((noinline)) static void write_to(volatile int *where)
     sink++;
 }
 
-static void null_pointer(void)
+void null_pointer(void)
 {
     write_to(NULL);
     sink++;
@@ -120,9 +121,14 @@ static void set_priority(unsigned priority)
     limen_must("lowering the priority", limen_thread_set_priority(LIMEN_SLOT_THREAD, priority));
 }
 
-static void flood(void)
+void lower_priority(void)
 {
     set_priority(SHELL_PRIORITY);
+}
+
+static void flood(void)
+{
+    lower_priority();
     for (unsigned long i = 0;; i++)
         printf("flood %lu\n", i);
 }
@@ -146,10 +152,50 @@ static void dies_reading(void)
     exit(0);
 }
 
+/* Each life finds what the one before it left. */
+static void counts_lives(void)
+{
+    uint64_t *lives = limen_state(LIMEN_PAGE_SIZE);
+
+    limen_commit(lives, *lives + 1);
+    printf("life %u is life %lu by its state\n", limen_environment()->life, *lives);
+    null_pointer();
+}
+
 static void arguments(int count, char **values)
 {
     for (int i = 0; i < count; i++)
         printf("argument %d is '%s'\n", i, values[i]);
+}
+
+_Noreturn void idle(void)
+{
+    uint64_t bits;
+
+    for (;;)
+        limen_wait_notification(LIMEN_SLOT_NOTIFICATION, LIMEN_FOREVER, &bits);
+}
+
+/* With mischief=loop it takes all the time it gets. */
+static void looper(void)
+{
+    char name[16];
+
+    while (limen_boot_option("mischief", name, sizeof name) && strcmp(name, "loop") == 0)
+        ;
+    idle();
+}
+
+static void play_role(const char *role)
+{
+    if (strcmp(role, "reaper") == 0)
+        reaper();
+    if (strcmp(role, "scribe") == 0)
+        scribe();
+    if (strcmp(role, "victim") == 0)
+        victim();
+    if (strcmp(role, "looper") == 0)
+        looper();
 }
 
 int main(int argc, char **argv)
@@ -173,11 +219,23 @@ int main(int argc, char **argv)
         {"thread", thread_faults},
         {"flood", flood},
         {"reader", dies_reading},
+        {"silent", never_replies},
+        {"twice", replies_twice},
+        {"drop", drops_reply},
+        {"dropall", drops_all},
+        {"storm", floods_endpoint},
+        {"map", maps_everything},
+        {"exhaust", exhausts_memory},
+        {"circle", calls_itself},
+        {"request", dies_of_request},
+        {"give", gives_service_away},
+        {"state", counts_lives},
     };
     char name[16];
 
+    play_role(argv[0]);
     if (!limen_boot_option("mischief", name, sizeof name))
-        return 0;
+        idle();
     if (strcmp(name, "arguments") == 0)
         arguments(argc, argv);
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)

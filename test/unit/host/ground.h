@@ -23,6 +23,11 @@ static inline bool ground_runs_in(const struct thread *thread, const struct spac
     return thread->arch.space == (space ? &space->arch : NULL);
 }
 
+static inline bool ground_timer_is_set(uint64_t tick)
+{
+    return host.timer <= tick;
+}
+
 static inline bool ground_irq_is_sound(const struct irq *irq)
 {
     return host.irqs[irq->line].attached &&

@@ -83,6 +83,9 @@ void enter(uint64_t rax, uint64_t rdi, uint64_t rsi)
     /* No thread leaves for ring 3 without end while another is ready. */
     if (host_cpu->ready_words && current() != &host_cpu->idle)
         assert_true(host_cpu->slice_end != UINT64_MAX);
+    /* And none for whom nobody pays. */
+    if (current() != &host_cpu->idle)
+        assert_non_null(current()->payer);
     check_all();
 }
 
@@ -215,4 +218,30 @@ void set_words(struct thread *thread, unsigned count, const uint64_t *words)
         else
             thread->page->words[i] = words[i];
     }
+}
+
+unsigned world_init_waits(void)
+{
+    unsigned bits = make(LIMEN_TYPE_NOTIFICATION, 0);
+    unsigned wake = minted(bits, 1);
+    enter(LIMEN_SYS_WAIT, bits, 0);
+    assert_int_equal(world.init->state, LIMEN_THREAD_WAITING);
+    return wake;
+}
+
+void interrupt_at(uint64_t tick)
+{
+    assert_true(tick >= host.now);
+    host.now = tick;
+    if (host.timer <= tick) {
+        host.timer = HOST_NEVER;
+        kernel_timer();
+    }
+    struct limen_regs *regs = regs_of(current());
+    const struct thread *before = current();
+    const struct limen_regs *out = kernel_reschedule(regs);
+    assert_ptr_equal(out, regs_of(current()));
+    if (before == current())
+        assert_ptr_equal(out, regs);
+    check_all();
 }

@@ -98,6 +98,14 @@ void give(const struct actor *actor, unsigned index, unsigned slot, unsigned rig
 /* Makes a ready thread the current one, as a scheduler with other ideas could. */
 void become(struct thread *thread);
 
+/* init waits for bits, so that the scheduler chooses among the others; the capability by which they
+ * can wake it. */
+unsigned world_init_waits(void);
+
+/* An interrupt comes at the tick, the timer's if it is due, and then what any interrupt's end does.
+ */
+void interrupt_at(uint64_t tick);
+
 /* In a window: the thread in it is preempted and another runs.  back_to() returns to it, or to
  * `abandon` if it can run no more. */
 void preempt(struct thread *by);

@@ -151,6 +151,10 @@ struct limen_message_page *limen_message(void);
  * what went wrong with the call or what the server answered; *words says how many words came. */
 enum limen_error limen_transact(uint32_t slot, uint64_t tag, unsigned *words);
 
+/* The same, and again when the server died before it answered, until one of its later lives answers
+ * or there will be none any more.  For methods that may be carried out twice. */
+enum limen_error limen_transact_again(uint32_t slot, uint64_t tag, unsigned *words);
+
 /* What limen_receive() took. */
 struct limen_received {
     uint64_t badge; /* of the sender; or the notification's bits */

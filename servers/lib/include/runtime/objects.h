@@ -50,6 +50,19 @@ struct limen_thread_info {
     uint64_t nanoseconds;
 };
 
+/* What a thread waits for (LIMEN_THREAD_WAIT_INFO). */
+struct limen_wait_info {
+    enum limen_thread_state state;
+    uint32_t slot;        /* of the thread's own table */
+    enum limen_type type; /* of the object it waits for */
+    unsigned flags;       /* LIMEN_WAIT_* */
+    uint64_t deadline;    /* nanoseconds */
+    uint64_t tag;         /* of the message it sends */
+    uint64_t fault_detail[2];
+};
+
+enum limen_error limen_thread_wait_info(uint32_t thread, struct limen_wait_info *info);
+
 enum limen_error limen_thread_configure(uint32_t thread, uint32_t space, uint32_t table,
                                         uint32_t fault_endpoint);
 enum limen_error limen_thread_set_priority(uint32_t thread, unsigned priority);
@@ -65,6 +78,23 @@ enum limen_error limen_thread_set_debug(uint32_t thread, const uint64_t addresse
 enum limen_error limen_thread_set_reflection(uint32_t thread, uint64_t entry, uint64_t stack);
 enum limen_error limen_thread_set_name(uint32_t thread, const char *name);
 enum limen_error limen_thread_info(uint32_t thread, struct limen_thread_info *info);
+enum limen_error limen_thread_set_context(uint32_t thread, uint32_t context);
+enum limen_error limen_thread_set_passive(uint32_t thread, bool passive);
+
+/* -- scheduling contexts; times in nanoseconds -- */
+
+struct limen_context_info {
+    uint64_t budget;
+    uint64_t period;
+    uint64_t left;
+    uint64_t consumed;
+    unsigned parked;
+};
+
+enum limen_error limen_context_configure(uint32_t context, uint64_t budget, uint64_t period,
+                                         uint32_t authority);
+enum limen_error limen_context_set_handler(uint32_t context, uint32_t endpoint);
+enum limen_error limen_context_info(uint32_t context, struct limen_context_info *info);
 
 /* -- address spaces and frames -- */
 

@@ -9,6 +9,7 @@
 #define RUNTIME_SERVICE_H
 
 #include <runtime/ipc.h>
+#include <runtime/state.h>
 
 /* One request, as a handler sees it. */
 struct limen_request {
@@ -38,7 +39,9 @@ struct limen_server {
 };
 
 /* Gives the last answer, waits for one request and dispatches it.  Returns the bits of the bound
- * notification if those came instead, 0 otherwise, and when the deadline passes. */
+ * notification if those came instead, 0 otherwise, and when the deadline passes.  Between two
+ * steps, while `answering`, the words of an answer stand in the message page: nothing else may use
+ * it. */
 uint64_t limen_server_step(struct limen_server *server, uint64_t deadline);
 
 /* Serves for ever.  `notified` may be NULL. */
@@ -48,6 +51,10 @@ _Noreturn void limen_serve(struct limen_server *server, void (*notified)(uint64_
  * PROTOCOL_METHOD_answer() is called with the reply object that this returns; 0 when there is no
  * memory for another, and then the handler must answer at once. */
 uint32_t limen_defer(struct limen_request *request);
+
+/* Answers like the next function, and stores what the record says together with that: a life that
+ * ends has either answered and stored, or neither. */
+enum limen_error limen_answer_and_record(uint32_t reply, uint64_t tag, struct limen_record *record);
 
 /* Answers a deferred caller with the message page's words, and reuses the object.  LIMEN_NO_CALLER
  * when the caller is gone. */

@@ -6,16 +6,29 @@
 #include <limen/errors.h>
 #include <limen/message.h>
 #include <limen/objects.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define LIMEN_OUTPUT_LINE 480u /* bytes of output that wait for the end of their line */
+
+/* The last request that a thread took: what init reports of a server that died of it. */
+#define LIMEN_LAST_WORDS 4u
+struct limen_last_request {
+    bool taken;    /* there was one */
+    bool handling; /* its handler has not returned */
+    uint32_t label;
+    unsigned words; /* that it had; of them the first are kept */
+    uint64_t badge;
+    uint64_t word[LIMEN_LAST_WORDS];
+};
 
 /* Stands in the second half of the message page, since each thread has exactly one of both.  The FS
  * base points at it and its first word at itself, as the x86-64 ABI wants of a thread pointer. */
 struct limen_thread_block {
     struct limen_thread_block *self;
     struct limen_message_page *message;
+    struct limen_last_request last;
     uint32_t output_length;
     char output[LIMEN_OUTPUT_LINE];
 };
