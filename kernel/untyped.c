@@ -17,6 +17,9 @@
 #include "space.h"
 #include "table.h"
 
+/* Slots looked at between two windows. */
+#define PLACES_STEP 16u
+
 unsigned untyped_object_order(enum limen_type type, uint64_t order)
 {
     switch (type) {
@@ -151,13 +154,12 @@ enum limen_error untyped_check(const struct slot *untyped, enum limen_type type)
     return untyped->doomed ? LIMEN_BUSY : LIMEN_OK;
 }
 
-/* Everything that can be refused is refused here, before anything is made. */
+/* What can be refused is refused here and in check_places(), before anything is made. */
 static enum limen_error check(const struct invocation *call, const struct retype *want)
 {
     const struct slot *untyped = call->slot;
     uint64_t size = 1ull << want->order;
     uint64_t used = untyped->child ? untyped->used : 0;
-    struct slot *place;
 
     if (!want->order)
         return LIMEN_BAD_ARGUMENT;
@@ -169,10 +171,20 @@ static enum limen_error check(const struct invocation *call, const struct retype
     if (want->order > untyped->order ||
         untyped_place(used, want->order) + want->count * size > 1ull << untyped->order)
         return LIMEN_NO_MEMORY;
+    return LIMEN_OK;
+}
+
+/* Some at a time: what a window changes of the first is seen again when they are filled. */
+static enum limen_error check_places(const struct invocation *call, const struct retype *want)
+{
+    struct slot *place;
+
     for (uint64_t i = 0; i < want->count; i++) {
-        error = destination(call, want, i, &place);
+        enum limen_error error = destination(call, want, i, &place);
         if (error)
             return error;
+        if (i % PLACES_STEP == PLACES_STEP - 1)
+            arch_window();
     }
     return LIMEN_OK;
 }
@@ -236,6 +248,8 @@ static enum limen_error retype(struct invocation *call)
     want.order = untyped_object_order(want.type, call->word[1]);
     enum limen_error error = check(call, &want);
 
+    if (!error)
+        error = check_places(call, &want);
     while (!error && want.made < want.count) {
         error = make_step(call, &want);
         if (want.made < want.count)

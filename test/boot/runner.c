@@ -221,7 +221,7 @@ static bool is_chosen(const struct test *test)
         if (strcmp(name, test->suite) != 0)
             return false;
     } else if (strcmp(test->suite, "end") == 0 || strcmp(test->suite, "long") == 0 ||
-               strcmp(test->suite, "fuzz") == 0) {
+               strcmp(test->suite, "fuzz") == 0 || strcmp(test->suite, "process") == 0) {
         return false; /* they need a machine of their own */
     }
     return !limen_boot_option("only", name, sizeof name) || strcmp(name, test->name) == 0;

@@ -324,6 +324,12 @@ snippet	echo
 	.globl	snippet_echo_end
 snippet_echo_end:
 
+snippet	call_once
+	syscall
+	ud2
+	.globl	snippet_call_once_end
+snippet_call_once_end:
+
 /* Answers a reflected system call with the sum of its number and its argument. */
 	.globl	reflection_handler
 	.type	reflection_handler, @function

@@ -241,6 +241,18 @@ static void test_clearing_takes_a_window_a_page(void **state)
     assert_in_range(host.windows - before, pages - 1, pages);
 }
 
+/* Before anything is made all slots are looked at, which for many takes long too. */
+static void test_many_slots_are_looked_at_in_steps(void **state)
+{
+    (void)state;
+    unsigned first = world.next_slot;
+    EXPECT(OK, LIMEN_INIT_TABLE, LIMEN_TABLE_COPY, first + 255, 0, LIMEN_INIT_KERNEL, 1);
+    unsigned before = host.windows;
+    EXPECT(SLOT_OCCUPIED, world.untyped, LIMEN_UNTYPED_RETYPE, LIMEN_TYPE_REPLY, 0, 0, first, 256);
+    assert_true(host.windows - before >= 255 / 16);
+    assert_true(slot_is_empty(slot_at(first)));
+}
+
 /* -- others in the windows -- */
 
 static struct {
@@ -419,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_places),
+        WORLD_TEST(test_many_slots_are_looked_at_in_steps),
         WORLD_TEST(test_objects_are_aligned_to_their_size),
         WORLD_TEST(test_refusals),
         WORLD_TEST(test_needs_the_right_to_write),
