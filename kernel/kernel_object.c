@@ -105,7 +105,10 @@ enum limen_error kernel_invoke(struct invocation *call)
     case LIMEN_KERNEL_STOP:
         return call->slot->rights & LIMEN_RIGHT_GRANT ? stop(call) : LIMEN_NO_RIGHT;
     case LIMEN_KERNEL_FAST_PATH:
-        this_cpu->fast_path = call->word[0] != 0;
+        if (call->word[0])
+            this_cpu->arch.unusual &= ~CPU_GENERAL_PATH;
+        else
+            this_cpu->arch.unusual |= CPU_GENERAL_PATH;
         return LIMEN_OK;
     case LIMEN_KERNEL_CHECK:
         return call->slot->rights & LIMEN_RIGHT_GRANT ? check(call) : LIMEN_NO_RIGHT;

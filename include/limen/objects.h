@@ -276,9 +276,9 @@ enum limen_kernel_op {
 
 enum limen_counter {
     LIMEN_COUNTER_MAX_IRQS_OFF = 0, /* longest stretch with interrupts off, in TSC ticks */
-    LIMEN_COUNTER_ENTRIES = 1,      /* kernel entries from ring 3 */
+    LIMEN_COUNTER_ENTRIES = 1,      /* system calls; counted by the kernel with its checks alone */
     LIMEN_COUNTER_SWITCHES = 2,     /* switches between threads */
-    LIMEN_COUNTER_FAST_IPC = 3,     /* messages that took the fast path */
+    LIMEN_COUNTER_FAST_IPC = 3,     /* messages that took the fast path; likewise */
     LIMEN_COUNTER_BOOT_TSC = 4,     /* TSC at the kernel's first instruction */
     LIMEN_COUNTER_INIT_TSC = 5,     /* TSC at the exit to init's first instruction */
     LIMEN_COUNTER_CALIBRATION = 6,  /* ticks of that spent waiting to calibrate the timer */
