@@ -34,6 +34,11 @@ struct arch_space; /* page tables; embedded in struct space */
  *   phys_to_virt, virt_to_phys   through the physical map
  *   arch_switch(from, to)        the registers outside the frame: kernel stack, CR3, FS and GS
  * base, FPU state.  From then on `to` is the thread this processor runs. arch_ticks() the TSC
+ *   arch_is_from_syscall(frame)  SYSRET could leave by the frame
+ *   arch_fast_exit(...)          a switch and the exit in one, where neither thread nor processor
+ *                                have anything unusual (ARCH_THREAD_SWITCH, ARCH_CPU_SWITCH): to
+ *                                `target`, the waiting frame of `to`, which SYSCALL built, with the
+ *                                badge, the tag, the words of the frame `words`, and LIMEN_OK
  *   arch_window()                lets pending interrupts in for an instant.  Interrupts are off
  *                                before and after.  A thread may be preempted here, and everything
  *                                it knew about objects it must look up again.
@@ -104,6 +109,11 @@ void arch_irq_detach(unsigned line);
 void arch_irq_unmask(unsigned line);
 void arch_irq_mask(unsigned line);
 
+/* Where fast_call() and fast_reply_wait() end, by jumps: the call takes the way of all others, as
+ * if they had not been there; or ring 3 goes on by that frame. */
+struct limen_regs *arch_syscall_general(struct limen_regs *regs);
+struct limen_regs *arch_exit(struct limen_regs *regs);
+
 /* One access to a port, 1, 2 or 4 bytes. */
 uint32_t arch_port_in(uint16_t port, unsigned bytes);
 void arch_port_out(uint16_t port, unsigned bytes, uint32_t value);
@@ -145,7 +155,10 @@ void kernel_boot_keep(uint64_t physical, size_t size);
 /* A page for the space's tables, cleared, or NULL. */
 void *kernel_take_table(struct arch_space *space);
 
-/* SYSCALL: `regs` is complete and is the current thread's user frame. */
+/* SYSCALL: `regs` is complete and is the current thread's user frame.  The numbers
+ * LIMEN_SYS_CALL and LIMEN_SYS_REPLY_WAIT, without flags, come to the first two (fast_path.c). */
+struct limen_regs *fast_call(struct limen_regs *regs);
+struct limen_regs *fast_reply_wait(struct limen_regs *regs);
 struct limen_regs *kernel_syscall(struct limen_regs *regs);
 
 /* An exception raised by the current thread in ring 3.  detail: CR2 or 0, DR6 or 0 (for #MC: status

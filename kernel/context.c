@@ -21,6 +21,7 @@ void context_create_root(struct context *context)
 {
     context_create(context);
     context->budget = LIMEN_CONTEXT_UNLIMITED;
+    this_cpu->root_context = context;
 }
 
 static bool is_unlimited(const struct context *context)
@@ -152,6 +153,9 @@ void context_join(struct thread *thread, struct context *payer)
     list_remove(&thread->guest);
     list_init(&thread->guest);
     thread->payer = payer;
+    thread->arch.flags |= THREAD_METERED;
+    if (payer && payer == cpu->root_context)
+        thread->arch.flags &= ~THREAD_METERED;
     if (payer && payer != own_context(thread))
         list_append(&payer->guests, &thread->guest);
     if (parked)
@@ -208,6 +212,8 @@ static enum limen_error configure(const struct invocation *call, struct context 
         return error;
     if (!is_unlimited(authority->object))
         return LIMEN_NO_RIGHT;
+    if (context == cpu->root_context)
+        return LIMEN_NOT_SUPPORTED;
     if (periodic &&
         (period < LIMEN_CONTEXT_PERIOD_MIN || period > LIMEN_CONTEXT_PERIOD_MAX || budget > period))
         return LIMEN_OUT_OF_RANGE;

@@ -7,6 +7,10 @@
 
 #define IRQ_LINES 128u
 
+/* What keeps messages off the shortest path; in arch.unusual. */
+#define CPU_GENERAL_PATH (ARCH_CPU_KERNEL << 0) /* all of them, on ring 3's wish */
+#define CPU_READY        (ARCH_CPU_KERNEL << 1) /* a thread is in a run queue */
+
 struct cpu {
     struct arch_cpu arch; /* first: assembly knows its offsets */
     struct thread *current;
@@ -23,9 +27,9 @@ struct cpu {
     struct slot *dying;   /* objects without capabilities that still have to be taken apart */
     struct irq *irqs[IRQ_LINES];
     uint64_t counters[LIMEN_COUNTER_COUNT];
-    bool waking; /* kernel_timer() is at work */
-    bool fast_path;
-    struct slot *init_table; /* for debuggers: every object of the machine is found from it */
+    bool waking;                  /* kernel_timer() is at work */
+    struct context *root_context; /* of threads that pay no heed to time */
+    struct slot *init_table;      /* for debuggers: every object of the machine is found from it */
     struct thread idle;
 };
 

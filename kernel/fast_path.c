@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "fast_path.h"
-
+/*
+ * The direct switch: a call that finds its server waiting, and an answer whose caller goes on at
+ * once.  Both do what the general path (ipc.c) would do, for the one case that matters most, and
+ * hand every other over to it, having changed nothing.
+ *
+ * Entered by a jump from the entry file, with the whole frame on the stack and no register to keep,
+ * and left by a jump.  docs/fast-path.md goes through it line by line.
+ */
+#include "assert.h"
 #include "context.h"
 #include "cpu.h"
 #include "invoke.h"
@@ -13,148 +20,230 @@ static inline bool names(const struct slot *slot, enum limen_type type, unsigned
     return slot->type == type && slot->rights & right;
 }
 
-/* A message of words alone, without capabilities or bits a sender may not set, that both threads
- * have the pages for. */
-static inline bool is_plain(uint64_t tag, const struct thread *from, const struct thread *to)
+/* What the two threads and the processor have that is out of the ordinary. */
+static inline uint32_t unusual(const struct thread *from, const struct thread *to)
 {
-    uint32_t words = (uint32_t)tag;
-    return __builtin_expect(words <= LIMEN_WORDS_IN_REGISTERS, 1) ||
-           (words <= LIMEN_WORDS_MAX && from->page && to->page);
+    return from->arch.flags | to->arch.flags | this_cpu->arch.unusual;
 }
+
+/* The frames that the receiver's message registers are to be loaded from.  Four words or eight stay
+ * in the sender's; others are put into the receiver's, without a loop. */
+struct frames {
+    const struct limen_regs *low;  /* words 0 to 3 */
+    const struct limen_regs *high; /* words 4 to 7 */
+};
+
+static inline void put_words(struct limen_regs *to, const struct limen_regs *from, unsigned first,
+                             unsigned end)
+{
+    to->words[first] = from->words[first];
+    if (end >= first + 2)
+        to->words[first + 1] = from->words[first + 1];
+    if (end >= first + 3)
+        to->words[first + 2] = from->words[first + 2];
+}
+
+/* False, and nothing done, if the message is longer than the registers. */
+static inline __attribute__((always_inline)) bool place_words(const struct limen_regs *from,
+                                                              struct limen_regs *to, unsigned count,
+                                                              struct frames *frames)
+{
+    const unsigned half = LIMEN_WORDS_IN_REGISTERS / 2;
+
+    frames->low = to;
+    frames->high = to;
+    if (count < half) {
+        if (count)
+            put_words(to, from, 0, count);
+        return true;
+    }
+    if (count > LIMEN_WORDS_IN_REGISTERS)
+        return false;
+    frames->low = from;
+    if (count == LIMEN_WORDS_IN_REGISTERS)
+        frames->high = from;
+    else if (count > half)
+        put_words(to, from, half, count);
+    return true;
+}
+
+/* -- what a call and an answer change -- */
+
+static inline void go_on(struct thread *thread)
+{
+    thread->state = LIMEN_THREAD_READY;
+    this_cpu->current = thread;
+    if (LIMEN_CHECKS)
+        kernel_count(LIMEN_COUNTER_FAST_IPC);
+}
+
+static inline void commit_call(struct thread *self, struct endpoint *endpoint,
+                               struct thread *server)
+{
+    struct reply *reply = server->reply;
+    ASSERT(!reply->caller && reply->receiver == server);
+    endpoint->state = ENDPOINT_IDLE;
+    server->reply = NULL;
+    reply->receiver = NULL;
+    reply->caller = self;
+    self->waits_on = reply;
+    self->state = LIMEN_THREAD_WAITING_REPLY;
+    go_on(server);
+}
+
+static inline void commit_answer(struct thread *self, struct endpoint *endpoint,
+                                 struct reply *reply, struct thread *caller)
+{
+    reply->caller = NULL;
+    reply->receiver = self;
+    self->reply = reply;
+    self->waits_on = endpoint;
+    self->state = LIMEN_THREAD_RECEIVING;
+    endpoint->server = self;
+    endpoint->state = ENDPOINT_SERVER;
+    go_on(caller);
+}
+
+/* -- the longer forms: what is ready may come first, words beyond the registers, or more to switch
+ * than bases -- */
 
 /* The scheduler would choose this thread once the current one waits. */
-static inline bool comes_next(const struct thread *thread)
+static bool comes_next(const struct thread *thread)
 {
-    return __builtin_expect(!this_cpu->ready_words, 1) || (int)thread->priority >= scheduler_top();
+    return (int)thread->priority >= scheduler_top();
 }
 
-static inline __attribute__((always_inline)) void hand_over(const struct thread *from,
-                                                            const struct thread *to, uint64_t badge)
+/* Words beyond the registers go from page to page, and the registers are full of the others. */
+static bool place_long(const struct thread *from, const struct thread *to, unsigned count,
+                       struct frames *frames)
 {
     const unsigned first = LIMEN_WORDS_IN_REGISTERS;
-    const struct limen_regs *source = from->arch.regs;
-    struct limen_regs *target = to->arch.regs;
-    uint64_t tag = source->rsi;
-    unsigned words = (unsigned)tag;
 
-    if (__builtin_expect(words > first, 0)) {
-        arch_copy_words(&to->page->words[first], &from->page->words[first], words - first);
-        words = first;
+    if (place_words(from->arch.regs, to->arch.regs, count, frames))
+        return true;
+    if (count > LIMEN_WORDS_MAX || !from->page || !to->page)
+        return false;
+    arch_copy_words(&to->page->words[first], &from->page->words[first], count - first);
+    frames->low = from->arch.regs;
+    frames->high = from->arch.regs;
+    return true;
+}
+
+static struct limen_regs *leave(struct thread *from, struct thread *to, uint64_t badge,
+                                const struct frames *frames)
+{
+    const unsigned half = LIMEN_WORDS_IN_REGISTERS / 2;
+    struct limen_regs *target = to->arch.regs;
+    uint32_t more = (from->arch.flags | to->arch.flags) & ARCH_THREAD_SWITCH;
+    more |= (to->arch.flags & ARCH_THREAD_IRET) | (this_cpu->arch.unusual & ARCH_CPU_SWITCH);
+
+    if (!more)
+        return arch_fast_exit(badge, from->arch.regs->rsi, frames->low, frames->high, &from->arch,
+                              &to->arch);
+    for (unsigned i = 0; i < half; i++) {
+        target->words[i] = frames->low->words[i];
+        target->words[half + i] = frames->high->words[half + i];
     }
-    for (unsigned i = 0; i < words; i++)
-        target->words[i] = source->words[i];
-    target->rsi = tag;
+    target->rsi = from->arch.regs->rsi;
     target->rdi = badge;
     target->rax = LIMEN_OK;
-}
-
-static inline __attribute__((always_inline)) struct limen_regs *switch_directly(struct thread *from,
-                                                                                struct thread *to)
-{
-    to->state = LIMEN_THREAD_READY;
-    to->waits_on = NULL;
-    this_cpu->current = to;
-    this_cpu->counters[LIMEN_COUNTER_FAST_IPC]++;
     arch_switch(&from->arch, &to->arch);
-    return current_thread()->arch.regs; /* `to`: read again, so that no register need keep it */
+    return arch_exit(target);
 }
 
-/* Both paths go through here again once the accounts are settled, so that the ordinary case need
- * not save registers for what is called in the other. */
-enum accounts { ACCOUNTS_COMPARED, ACCOUNTS_SETTLED };
+static __attribute__((noinline)) struct limen_regs *call_longer(struct limen_regs *regs,
+                                                                struct thread *self)
+{
+    const struct slot *slot = &self->table[(uint32_t)regs->rdi];
+    struct endpoint *endpoint = slot->object;
+    struct thread *server = endpoint->server;
+    struct frames words;
 
-static __attribute__((noinline)) struct limen_regs *call_across(struct limen_regs *regs,
-                                                                struct thread *server);
+    if (unusual(self, server) & (THREAD_DEADLINE | CPU_GENERAL_PATH) || !comes_next(server) ||
+        !place_long(self, server, (unsigned)regs->rsi, &words) ||
+        (self->payer != server->payer && !context_call(self, server)))
+        return arch_syscall_general(regs);
 
-static inline __attribute__((always_inline)) struct limen_regs *call(struct limen_regs *regs,
-                                                                     enum accounts accounts)
+    /* Point of no return. */
+    arch_note_frame(&self->arch);
+    commit_call(self, endpoint, server);
+    return leave(self, server, slot->badge, &words);
+}
+
+static __attribute__((noinline)) struct limen_regs *reply_wait_longer(struct limen_regs *regs,
+                                                                      struct thread *self,
+                                                                      struct endpoint *endpoint,
+                                                                      struct reply *reply)
+{
+    struct thread *caller = reply->caller;
+    struct frames words;
+
+    if (unusual(self, caller) & (THREAD_DEADLINE | THREAD_FAULTED | CPU_GENERAL_PATH) ||
+        self->arch.flags & THREAD_SIGNALLED || !comes_next(caller) ||
+        !place_long(self, caller, (unsigned)regs->rsi, &words) ||
+        (self->payer != caller->payer && !context_answer(caller)))
+        return arch_syscall_general(regs);
+
+    /* Point of no return. */
+    arch_note_frame(&self->arch);
+    commit_answer(self, endpoint, reply, caller);
+    return leave(self, caller, 0, &words);
+}
+
+/* -- the system calls -- */
+
+struct limen_regs *fast_call(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
     uint64_t index = (uint32_t)regs->rdi;
 
-    if (!table_has(self, index))
-        return NULL;
+    if (index >= self->slots)
+        return arch_syscall_general(regs);
     const struct slot *slot = &self->table[index];
     if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE))
-        return NULL;
+        return arch_syscall_general(regs);
     struct endpoint *endpoint = slot->object;
-    if (endpoint->state != ENDPOINT_RECEIVERS)
-        return NULL;
-    struct thread *server = thread_of_queue(endpoint->queue.next);
-    struct reply *reply = server->reply;
-    if (!reply || reply->caller || deadline_is_set(&server->deadline) || !comes_next(server) ||
-        !is_plain(regs->rsi, self, server))
-        return NULL;
-    if (accounts == ACCOUNTS_COMPARED && __builtin_expect(self->payer != server->payer, 0))
-        return call_across(regs, server);
+    if (endpoint->state != ENDPOINT_SERVER)
+        return arch_syscall_general(regs);
+    struct thread *server = endpoint->server;
+    uint64_t tag = regs->rsi;
+    if (__builtin_expect(unusual(self, server), 0) || arch_flags_need_iret(regs))
+        return call_longer(regs, self);
+    struct frames words;
+    if (!place_words(regs, server->arch.regs, (unsigned)tag, &words))
+        return call_longer(regs, self);
 
     /* Point of no return. */
-    if (list_drop_first(&endpoint->queue))
-        endpoint->state = ENDPOINT_IDLE;
-    hand_over(self, server, slot->badge);
-    reply->caller = self;
-    reply->receiver = NULL;
-    server->reply = NULL;
-    self->state = LIMEN_THREAD_WAITING_REPLY;
-    self->waits_on = reply;
-    self->faulted = false;
-    return switch_directly(self, server);
+    uint64_t badge = slot->badge;
+    commit_call(self, endpoint, server);
+    return arch_fast_exit(badge, tag, words.low, words.high, &self->arch, &server->arch);
 }
 
-static struct limen_regs *call_across(struct limen_regs *regs, struct thread *server)
-{
-    return context_call(current_thread(), server) ? call(regs, ACCOUNTS_SETTLED) : NULL;
-}
-
-struct limen_regs *fast_call(struct limen_regs *regs)
-{
-    return call(regs, ACCOUNTS_COMPARED);
-}
-
-static __attribute__((noinline)) struct limen_regs *answer_across(struct limen_regs *regs,
-                                                                  const struct thread *caller);
-
-static inline __attribute__((always_inline)) struct limen_regs *answer(struct limen_regs *regs,
-                                                                       enum accounts accounts)
+struct limen_regs *fast_reply_wait(struct limen_regs *regs)
 {
     struct thread *self = current_thread();
     uint64_t index = (uint32_t)regs->rdi;
     uint64_t reply_index = regs->rdi >> 32;
 
-    if (!table_has(self, index) || !table_has(self, reply_index))
-        return NULL;
+    if (index >= self->slots || reply_index >= self->slots)
+        return arch_syscall_general(regs);
     const struct slot *slot = &self->table[index];
     const struct slot *reply_slot = &self->table[reply_index];
     if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_READ) || reply_slot->type != LIMEN_TYPE_REPLY)
-        return NULL;
+        return arch_syscall_general(regs);
     struct endpoint *endpoint = slot->object;
     struct reply *reply = reply_slot->object;
     struct thread *caller = reply->caller;
-    if (!caller || caller->faulted || endpoint->state == ENDPOINT_SENDERS ||
-        (self->bound && self->bound->bits) || deadline_is_set(&caller->deadline) ||
-        !comes_next(caller) || !is_plain(regs->rsi, self, caller))
-        return NULL;
-    if (accounts == ACCOUNTS_COMPARED && __builtin_expect(self->payer != caller->payer, 0))
-        return answer_across(regs, caller);
+    if (!caller || endpoint->state != ENDPOINT_IDLE)
+        return arch_syscall_general(regs);
+    uint64_t tag = regs->rsi;
+    if (__builtin_expect(unusual(self, caller), 0) || arch_flags_need_iret(regs))
+        return reply_wait_longer(regs, self, endpoint, reply);
+    struct frames words;
+    if (!place_words(regs, caller->arch.regs, (unsigned)tag, &words))
+        return reply_wait_longer(regs, self, endpoint, reply);
 
     /* Point of no return. */
-    hand_over(self, caller, 0);
-    reply->caller = NULL;
-    reply->receiver = self;
-    self->reply = reply;
-    self->state = LIMEN_THREAD_RECEIVING;
-    self->waits_on = endpoint;
-    endpoint->state = ENDPOINT_RECEIVERS;
-    list_append(&endpoint->queue, &self->queue);
-    return switch_directly(self, caller);
-}
-
-static struct limen_regs *answer_across(struct limen_regs *regs, const struct thread *caller)
-{
-    return context_answer(caller) ? answer(regs, ACCOUNTS_SETTLED) : NULL;
-}
-
-struct limen_regs *fast_reply_wait(struct limen_regs *regs)
-{
-    return answer(regs, ACCOUNTS_COMPARED);
+    commit_answer(self, endpoint, reply, caller);
+    return arch_fast_exit(0, tag, words.low, words.high, &self->arch, &caller->arch);
 }

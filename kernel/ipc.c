@@ -118,26 +118,60 @@ static enum limen_error check_tag(const struct thread *thread, uint64_t tag)
 
 /* -- waiting -- */
 
-static void queue_at(struct endpoint *endpoint, struct thread *thread, enum endpoint_state side)
+static void add_sender(struct endpoint *endpoint, struct thread *thread)
 {
-    ASSERT(endpoint->state == ENDPOINT_IDLE || endpoint->state == side);
-    endpoint->state = side;
+    ASSERT(endpoint->state == ENDPOINT_IDLE || endpoint->state == ENDPOINT_SENDERS);
+    endpoint->state = ENDPOINT_SENDERS;
     thread->waits_on = endpoint;
     list_append(&endpoint->queue, &thread->queue);
 }
 
-static void dequeue(struct endpoint *endpoint, struct thread *thread)
+static void add_receiver(struct endpoint *endpoint, struct thread *thread)
 {
-    list_remove(&thread->queue);
-    if (list_is_empty(&endpoint->queue))
-        endpoint->state = ENDPOINT_IDLE;
-    thread->waits_on = NULL;
+    ASSERT(endpoint->state != ENDPOINT_SENDERS);
+    thread->waits_on = endpoint;
+    if (endpoint->state == ENDPOINT_IDLE && thread->reply) {
+        endpoint->state = ENDPOINT_SERVER;
+        endpoint->server = thread;
+        return;
+    }
+    if (endpoint->state == ENDPOINT_SERVER)
+        list_append(&endpoint->queue, &endpoint->server->queue);
+    endpoint->state = ENDPOINT_RECEIVERS;
+    list_append(&endpoint->queue, &thread->queue);
 }
 
-static void forget_deadline(struct thread *thread)
+static bool has_receiver(const struct endpoint *endpoint)
 {
-    if (deadline_is_set(&thread->deadline))
-        deadline_remove(&this_cpu->arch.self->deadlines, &thread->deadline);
+    return endpoint->state >= ENDPOINT_RECEIVERS;
+}
+
+static struct thread *first_at(struct endpoint *endpoint)
+{
+    return endpoint->state == ENDPOINT_SERVER ? endpoint->server : first_in(&endpoint->queue);
+}
+
+static void dequeue(struct endpoint *endpoint, struct thread *thread)
+{
+    thread->waits_on = NULL;
+    if (endpoint->state == ENDPOINT_SERVER) {
+        ASSERT(endpoint->server == thread);
+        endpoint->state = ENDPOINT_IDLE;
+        return;
+    }
+    list_remove(&thread->queue);
+    if (list_is_empty(&endpoint->queue)) {
+        endpoint->state = ENDPOINT_IDLE;
+        return;
+    }
+    /* A receiver that is the last one again can be met on the shortest path. */
+    struct thread *last = first_in(&endpoint->queue);
+    if (endpoint->state == ENDPOINT_RECEIVERS && last->reply &&
+        last->queue.next == &endpoint->queue) {
+        list_remove(&last->queue);
+        endpoint->server = last;
+        endpoint->state = ENDPOINT_SERVER;
+    }
 }
 
 static void let_go_of_reply(struct thread *thread)
@@ -149,7 +183,7 @@ static void let_go_of_reply(struct thread *thread)
 
 void ipc_unwait(struct thread *thread)
 {
-    forget_deadline(thread);
+    scheduler_forget_deadline(thread);
     switch (thread->state) {
     case LIMEN_THREAD_SENDING:
         dequeue(thread->waits_on, thread);
@@ -175,7 +209,7 @@ void ipc_unwait(struct thread *thread)
 /* A thread's wait has ended well. */
 static void wake(struct thread *thread)
 {
-    forget_deadline(thread);
+    scheduler_forget_deadline(thread);
     scheduler_ready(thread);
 }
 
@@ -184,6 +218,7 @@ static struct limen_regs *block(struct thread *thread, enum limen_thread_state s
                                 uint64_t flags)
 {
     thread->state = (uint8_t)state;
+    arch_note_frame(&thread->arch);
     if (flags & LIMEN_DEADLINE)
         scheduler_set_deadline(thread, thread->arch.regs->rbx);
     return scheduler_leave();
@@ -201,7 +236,7 @@ static uint64_t flags_of(const struct limen_regs *regs)
 static void meet(struct thread *sender, struct thread *receiver)
 {
     context_serve(receiver, sender);
-    if (sender->faulted)
+    if (thread_is_faulted(sender))
         deliver_fault(sender, receiver);
     else
         deliver(sender, receiver, sender->may_grant);
@@ -222,15 +257,15 @@ static bool can_keep_caller(const struct thread *receiver)
 
 static struct limen_regs *send_to(struct endpoint *endpoint, struct thread *sender, uint64_t flags)
 {
-    if (endpoint->state != ENDPOINT_RECEIVERS) {
+    if (!has_receiver(endpoint)) {
         if (flags & LIMEN_NONBLOCK) {
             finish(sender, LIMEN_WOULD_BLOCK);
             return scheduler_leave();
         }
-        queue_at(endpoint, sender, ENDPOINT_SENDERS);
+        add_sender(endpoint, sender);
         return block(sender, LIMEN_THREAD_SENDING, flags);
     }
-    struct thread *receiver = first_in(&endpoint->queue);
+    struct thread *receiver = first_at(endpoint);
     if (sender->calling && !can_keep_caller(receiver)) {
         finish(sender, LIMEN_NO_CALLER);
         return scheduler_leave();
@@ -240,6 +275,7 @@ static struct limen_regs *send_to(struct endpoint *endpoint, struct thread *send
     dequeue(endpoint, receiver);
     if (sender->calling) {
         meet(sender, receiver);
+        arch_note_frame(&sender->arch);
         if (flags & LIMEN_DEADLINE)
             scheduler_set_deadline(sender, sender->arch.regs->rbx);
     } else {
@@ -268,7 +304,6 @@ static struct limen_regs *send_message(struct slot *slot, struct limen_regs *reg
         return refuse(regs, error);
     sender->badge = slot->badge;
     sender->calling = calling;
-    sender->faulted = false;
     sender->may_grant = slot->rights & LIMEN_RIGHT_GRANT;
     return send_to(slot->object, sender, flags);
 }
@@ -280,7 +315,7 @@ struct limen_regs *ipc_call(struct slot *slot, struct limen_regs *regs)
 
 struct limen_regs *ipc_fault(struct thread *thread, struct slot *slot)
 {
-    thread->faulted = true;
+    thread->arch.flags |= THREAD_FAULTED;
     if (slot_is_empty(slot)) {
         thread->state = LIMEN_THREAD_STOPPED;
         return scheduler_leave();
@@ -290,7 +325,7 @@ struct limen_regs *ipc_fault(struct thread *thread, struct slot *slot)
     thread->may_grant = false;
     struct endpoint *endpoint = slot->object;
     /* A handler that keeps no caller could not answer. */
-    if (endpoint->state == ENDPOINT_RECEIVERS && !can_keep_caller(first_in(&endpoint->queue))) {
+    if (has_receiver(endpoint) && !can_keep_caller(first_at(endpoint))) {
         thread->state = LIMEN_THREAD_STOPPED;
         return scheduler_leave();
     }
@@ -305,7 +340,7 @@ static void answer_fault(struct thread *from, struct thread *to)
     uint64_t tag = from->arch.regs->rsi;
     uint32_t label = limen_tag_label(tag);
 
-    to->faulted = false;
+    to->arch.flags &= ~THREAD_FAULTED;
     if (label == LIMEN_FAULT_SET_REGS && limen_tag_words(tag) >= LIMEN_FAULT_WORDS) {
         struct limen_regs frame;
         const unsigned in_registers = LIMEN_WORDS_IN_REGISTERS - LIMEN_FAULT_DETAIL_WORDS;
@@ -335,8 +370,8 @@ static enum limen_error answer(struct reply *reply, struct thread *from, bool ma
     /* Point of no return. */
     reply->caller = NULL;
     to->waits_on = NULL;
-    if (to->faulted) {
-        forget_deadline(to);
+    if (thread_is_faulted(to)) {
+        scheduler_forget_deadline(to);
         answer_fault(from, to);
     } else {
         deliver(from, to, may_grant);
@@ -384,6 +419,8 @@ static uint64_t take_bits(struct notification *notification)
 {
     uint64_t bits = notification->bits;
     notification->bits = 0;
+    if (notification->bound)
+        notification->bound->arch.flags &= ~THREAD_SIGNALLED;
     return bits;
 }
 
@@ -413,14 +450,14 @@ static enum limen_error objection(const struct thread *self, const struct thread
         return LIMEN_NO_CALLER;
     if (self->passive && !sender->payer)
         return LIMEN_CANCELLED;
-    return sender->faulted ? LIMEN_OK : check_tag(sender, sender->arch.regs->rsi);
+    return thread_is_faulted(sender) ? LIMEN_OK : check_tag(sender, sender->arch.regs->rsi);
 }
 
 static void turn_away(struct endpoint *endpoint, struct thread *sender, enum limen_error error)
 {
     dequeue(endpoint, sender);
-    forget_deadline(sender);
-    if (sender->faulted) {
+    scheduler_forget_deadline(sender);
+    if (thread_is_faulted(sender)) {
         sender->state = LIMEN_THREAD_STOPPED;
         return;
     }
@@ -465,7 +502,7 @@ static struct limen_regs *wait_for_message(struct thread *self, struct endpoint 
     self->reply = reply;
     if (reply)
         reply->receiver = self;
-    queue_at(endpoint, self, ENDPOINT_RECEIVERS);
+    add_receiver(endpoint, self);
     return block(self, LIMEN_THREAD_RECEIVING, flags);
 }
 
@@ -564,6 +601,8 @@ void notification_signal(struct notification *notification, uint64_t bits)
         context_return(bound);
         give_bits(bound, take_bits(notification));
         wake(bound);
+    } else if (bound) {
+        bound->arch.flags |= THREAD_SIGNALLED;
     }
 }
 
@@ -573,9 +612,9 @@ bool endpoint_reap(struct endpoint *endpoint)
 {
     if (endpoint->state == ENDPOINT_IDLE)
         return true;
-    struct thread *thread = first_in(&endpoint->queue);
+    struct thread *thread = first_at(endpoint);
     thread_stop(thread, LIMEN_CANCELLED);
-    if (!thread->faulted)
+    if (!thread_is_faulted(thread))
         scheduler_ready(thread);
     return false;
 }
@@ -595,9 +634,16 @@ void reply_reap(struct reply *reply)
     if (reply->caller) {
         struct thread *caller = reply->caller;
         thread_stop(caller, LIMEN_CANCELLED);
-        if (!caller->faulted)
+        if (!thread_is_faulted(caller))
             scheduler_ready(caller);
     }
-    if (reply->receiver)
-        let_go_of_reply(reply->receiver);
+    struct thread *receiver = reply->receiver;
+    if (!receiver)
+        return;
+    let_go_of_reply(receiver);
+    struct endpoint *endpoint = receiver->waits_on;
+    if (endpoint->state == ENDPOINT_SERVER) { /* no more: it can keep no caller */
+        dequeue(endpoint, receiver);
+        add_receiver(endpoint, receiver);
+    }
 }

@@ -8,16 +8,18 @@
 #include "list.h"
 #include "slot.h"
 
-/* The queue holds senders or receivers, never both: whoever comes second meets the first. */
+/* Senders wait here or receivers, never both: whoever comes second meets the first. */
 enum endpoint_state {
     ENDPOINT_IDLE = 0,
-    ENDPOINT_SENDERS,
-    ENDPOINT_RECEIVERS,
+    ENDPOINT_SENDERS,   /* in the queue */
+    ENDPOINT_RECEIVERS, /* in the queue: several, or one that can keep no caller */
+    ENDPOINT_SERVER,    /* one receiver that can keep a caller, and is in no queue */
 };
 
 struct endpoint {
     struct object object;
-    uint32_t state; /* enum endpoint_state */
+    uint32_t state;        /* enum endpoint_state */
+    struct thread *server; /* while the state is SERVER */
     struct list queue;
     struct slot grave;
 };

@@ -89,8 +89,7 @@ static enum limen_error check(struct invocation *call)
 
 enum limen_error kernel_invoke(struct invocation *call)
 {
-    bool reads = call->label == LIMEN_KERNEL_LOG_READ || call->label == LIMEN_KERNEL_COUNTER ||
-                 call->label == LIMEN_KERNEL_CHECK;
+    bool reads = call->label == LIMEN_KERNEL_LOG_READ || call->label == LIMEN_KERNEL_COUNTER;
 
     if (!(call->slot->rights & (reads ? LIMEN_RIGHT_READ : LIMEN_RIGHT_WRITE)))
         return LIMEN_NO_RIGHT;
@@ -106,10 +105,13 @@ enum limen_error kernel_invoke(struct invocation *call)
     case LIMEN_KERNEL_STOP:
         return call->slot->rights & LIMEN_RIGHT_GRANT ? stop(call) : LIMEN_NO_RIGHT;
     case LIMEN_KERNEL_FAST_PATH:
-        this_cpu->fast_path = call->word[0] != 0;
+        if (call->word[0])
+            this_cpu->arch.unusual &= ~CPU_GENERAL_PATH;
+        else
+            this_cpu->arch.unusual |= CPU_GENERAL_PATH;
         return LIMEN_OK;
     case LIMEN_KERNEL_CHECK:
-        return check(call);
+        return call->slot->rights & LIMEN_RIGHT_GRANT ? check(call) : LIMEN_NO_RIGHT;
     default:
         return LIMEN_BAD_OPERATION;
     }

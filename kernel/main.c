@@ -207,7 +207,6 @@ struct limen_regs *kernel_main(const struct limen_boot *boot)
         log_silence();
     arch_init(&boot_cpu, boot);
     boot_cpu.counters[LIMEN_COUNTER_BOOT_TSC] = started;
-    boot_cpu.fast_path = true;
     scheduler_init(&boot_cpu);
     arch_idle_create(&boot_cpu.idle.arch);
     kernel_log("memory: %lu MiB\n", boot_memory_total() >> 20);

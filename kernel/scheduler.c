@@ -60,6 +60,7 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool first)
     unsigned word = thread->priority / BITS;
     cpu->ready[word] |= 1ull << thread->priority % BITS;
     cpu->ready_words |= 1ull << word;
+    cpu->arch.unusual |= CPU_READY;
     if (first)
         list_prepend(&cpu->queues[thread->priority], &thread->queue);
     else
@@ -104,6 +105,8 @@ static void dequeue(struct cpu *cpu, struct thread *thread)
         cpu->ready[word] &= ~(1ull << thread->priority % BITS);
         if (!cpu->ready[word])
             cpu->ready_words &= ~(1ull << word);
+        if (!cpu->ready_words)
+            cpu->arch.unusual &= ~CPU_READY;
     }
 }
 
@@ -158,7 +161,8 @@ static __attribute__((noinline)) struct thread *park_unpaid(struct cpu *cpu)
     return NULL;
 }
 
-static struct limen_regs *switch_to_first(void)
+/* Inlined, because it stands on most ways to another thread. */
+static inline __attribute__((always_inline)) struct limen_regs *switch_to_first(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
     struct thread *first = first_ready(cpu);
@@ -264,11 +268,21 @@ void scheduler_set_deadline(struct thread *thread, uint64_t ns)
     if (thread->deadline.tick < cpu->counters[LIMEN_COUNTER_BOOT_TSC])
         thread->deadline.tick = UINT64_MAX;
     deadline_insert(&cpu->deadlines, &thread->deadline);
+    thread->arch.flags |= THREAD_DEADLINE;
     set_timer(cpu);
+}
+
+void scheduler_forget_deadline(struct thread *thread)
+{
+    if (!(thread->arch.flags & THREAD_DEADLINE))
+        return;
+    deadline_remove(&this_cpu->arch.self->deadlines, &thread->deadline);
+    thread->arch.flags &= ~THREAD_DEADLINE;
 }
 
 static void time_out(struct thread *thread)
 {
+    scheduler_forget_deadline(thread);
     thread_stop(thread, LIMEN_TIMED_OUT);
     scheduler_ready(thread);
 }

@@ -45,5 +45,6 @@ void scheduler_set_timer(void);
 
 /* The deadline of a thread that starts to wait, in nanoseconds on the monotonic clock. */
 void scheduler_set_deadline(struct thread *thread, uint64_t ns);
+void scheduler_forget_deadline(struct thread *thread);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include "assert.h"
 #include "cpu.h"
-#include "fast_path.h"
 #include "invoke.h"
 #include "ipc.h"
 #include "scheduler.h"
@@ -93,13 +92,6 @@ struct limen_regs *kernel_syscall(struct limen_regs *regs)
     ASSERT(regs == current_thread()->arch.regs);
     if (LIMEN_CHECKS)
         kernel_count(LIMEN_COUNTER_ENTRIES);
-    if (regs->rax == LIMEN_SYS_CALL || regs->rax == LIMEN_SYS_REPLY_WAIT) {
-        struct limen_regs *out = NULL;
-        if (this_cpu->fast_path)
-            out = regs->rax == LIMEN_SYS_CALL ? fast_call(regs) : fast_reply_wait(regs);
-        if (out)
-            return out;
-    }
     uint64_t flags = regs->rax & (LIMEN_NONBLOCK | LIMEN_DEADLINE);
     uint64_t number = regs->rax - flags - LIMEN_SYSCALL_BASE;
     if (__builtin_expect(number >= LIMEN_SYSCALL_COUNT, 0))

@@ -24,6 +24,7 @@ void thread_create(struct thread *thread)
     thread->context_slot.holder = HOLDER_THREAD_CONTEXT;
     list_init(&thread->guest);
     arch_thread_create(&thread->arch, thread);
+    thread->arch.flags |= THREAD_METERED; /* no payer yet */
 }
 
 void thread_note_fault(struct thread *thread, uint32_t label, const uint64_t detail[4])
@@ -48,7 +49,7 @@ void thread_stop(struct thread *thread, enum limen_error error)
         break;
     default:
         ipc_unwait(thread);
-        if (!thread->faulted)
+        if (!thread_is_faulted(thread))
             thread->arch.regs->rax = error;
         break;
     }
@@ -103,6 +104,7 @@ void thread_lost(struct slot *slot)
     case HOLDER_THREAD_NOTIFICATION:
         thread->bound->bound = NULL;
         thread->bound = NULL;
+        thread->arch.flags &= ~THREAD_SIGNALLED;
         break;
     case HOLDER_THREAD_CONTEXT:
         thread_stop(thread, LIMEN_CANCELLED);
@@ -246,7 +248,7 @@ static enum limen_error resume(struct thread *thread)
         return LIMEN_NOT_CONFIGURED;
     if (thread->state != LIMEN_THREAD_STOPPED)
         return LIMEN_BUSY;
-    thread->faulted = false;
+    thread->arch.flags &= ~THREAD_FAULTED;
     scheduler_ready(thread);
     return LIMEN_OK;
 }
@@ -349,7 +351,7 @@ static enum limen_error wait_info(struct invocation *call, const struct thread *
     const struct limen_regs *regs = thread->arch.regs;
     enum limen_type type = awaited(thread->state);
     bool waits = type != LIMEN_TYPE_NONE;
-    bool in_call = waits && !thread->faulted;
+    bool in_call = waits && !thread_is_faulted(thread);
     bool has_deadline = deadline_is_set(&thread->deadline);
     bool sends =
         in_call && thread->state != LIMEN_THREAD_RECEIVING && thread->state != LIMEN_THREAD_WAITING;
@@ -358,7 +360,7 @@ static enum limen_error wait_info(struct invocation *call, const struct thread *
     call->word[1] = in_call ? (uint32_t)regs->rdi : 0;
     call->word[2] = type;
     call->word[3] = (has_deadline ? LIMEN_WAIT_DEADLINE : 0) |
-                    (waits && thread->faulted ? LIMEN_WAIT_FAULTED : 0);
+                    (waits && thread_is_faulted(thread) ? LIMEN_WAIT_FAULTED : 0);
     call->word[4] = has_deadline ? regs->rbx : 0;
     call->word[5] = sends ? regs->rsi : 0;
     call->word[6] = thread->fault.detail[1];

@@ -18,6 +18,12 @@
 
 #define PRIORITIES 256u
 
+/* What keeps a message to or from a thread off the shortest path; in arch.flags. */
+#define THREAD_DEADLINE  (ARCH_THREAD_KERNEL << 0) /* one runs */
+#define THREAD_FAULTED   (ARCH_THREAD_KERNEL << 1) /* SENDING, WAITING_REPLY, STOPPED: by a fault */
+#define THREAD_SIGNALLED (ARCH_THREAD_KERNEL << 2) /* its notification has bits */
+#define THREAD_METERED   (ARCH_THREAD_KERNEL << 3) /* its payer is not the first context */
+
 struct thread {
     struct arch_thread arch; /* first: the threshold finds it there */
     struct object object;
@@ -28,7 +34,6 @@ struct thread {
     uint8_t priority;
     uint8_t state;         /* enum limen_thread_state */
     bool calling;          /* SENDING: wants an answer */
-    bool faulted;          /* SENDING or WAITING_REPLY: the message is its fault */
     bool passive;          /* draws on the account of whoever it serves */
     bool essential;        /* init: its death is the machine's */
     bool may_grant;        /* SENDING: by a capability with the right to send capabilities along */
@@ -64,6 +69,11 @@ struct thread {
 static inline struct thread *thread_of_queue(struct list *item)
 {
     return container_of(item, struct thread, queue);
+}
+
+static inline bool thread_is_faulted(const struct thread *thread)
+{
+    return thread->arch.flags & THREAD_FAULTED;
 }
 
 void thread_create(struct thread *thread);

@@ -127,7 +127,7 @@ def assertions():
     """Functions of check.c that entries and exits come through and that assert."""
     text = ASSERTIONS.read_text(encoding="utf-8")
     bodies = dict(re.findall(r"^(?:static )?void (\w+)\([^)]*\)\n\{\n(.*?)^\}", text, re.M | re.S))
-    run = {"arch_check_entry", "arch_check_exit", "arch_check_boot"} & set(bodies)
+    run = {"arch_check_entry", "arch_check_exit", "arch_check_fast_exit", "arch_check_boot"} & set(bodies)
     while more := {name for name in bodies if name not in run and
                    any(re.search(rf"\b{name}\(", bodies[caller]) for caller in run)}:
         run |= more

@@ -4,8 +4,9 @@ ARCH := arch/x86_64
 ARCH_SOURCES := $(wildcard $(ARCH)/*.c) $(ARCH)/entry.S
 
 # No extended registers, for they hold ring 3's state; no red zone, for interrupts write below RSP
-# (docs/hazards/red-zone.md); frame pointers everywhere, for backtraces.  No strict aliasing:
-# retyping memory is what the kernel does.
+# (docs/hazards/red-zone.md); frame pointers, for backtraces, everywhere but in the files of FRAMELESS,
+# whose functions call little that comes back.  No strict aliasing: retyping memory is what the kernel
+# does.
 ARCH_FLAGS := --target=x86_64-unknown-none-elf -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
               -fno-pic -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer
 KERNEL_FLAGS := $(ARCH_FLAGS) -std=c17 -ffreestanding -nostdlibinc -O2 -g -fno-strict-aliasing \

@@ -9,6 +9,7 @@
 #include "layout.h"
 #include <limen/boot.h>
 #include <limen/regs.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,8 +38,7 @@ struct arch_cpu {
     uint64_t user_rsp;        /* dead after the fourth instruction of the SYSCALL entry */
     uint64_t interrupt_stack; /* top of the stack the outermost interrupt switches to */
     uint32_t interrupt_depth; /* interrupts being served, one inside the other */
-    uint32_t no_fsgsbase;     /* nonzero: FS and GS base change by MSR, on the slow path */
-    uint64_t cr3;             /* as loaded */
+    uint32_t unusual;         /* ARCH_CPU_*: what rules out the shortest paths for all threads */
     uint64_t max_irqs_off;    /* longest stretch with interrupts off, in TSC ticks */
     uint64_t irqs_off_since;  /* TSC when the present stretch began; 0: at boot */
     struct machine *machine;  /* NULL until arch_init has made it */
@@ -53,15 +53,30 @@ ARCH_ASSERT_CPU(self, CPU_SELF);
 ARCH_ASSERT_CPU(user_rsp, CPU_USER_RSP);
 ARCH_ASSERT_CPU(interrupt_stack, CPU_INTERRUPT_STACK);
 ARCH_ASSERT_CPU(interrupt_depth, CPU_INTERRUPT_DEPTH);
+ARCH_ASSERT_CPU(unusual, CPU_UNUSUAL);
+ARCH_ASSERT_CPU(gdt, CPU_GDT);
 _Static_assert(sizeof(struct arch_tss) == 0x70, "104 bytes and two alignment words");
 
 #define this_cpu      ((struct cpu __seg_gs *)0)
 #define this_arch_cpu ((struct arch_cpu __seg_gs *)0)
 
-/* What makes a switch to or from a thread take the slow path. */
+/* What makes a switch to or from a thread take more than its bases. */
 #define ARCH_THREAD_FPU       0x1u /* it has used the FPU: its state is saved and restored */
 #define ARCH_THREAD_SELECTORS 0x2u /* its data selectors are not all null */
 #define ARCH_THREAD_DEBUG     0x4u /* it has breakpoints */
+#define ARCH_THREAD_SWITCH    0x7u /* all of these */
+
+/* It waits, and SYSRET cannot leave by its frame. */
+#define ARCH_THREAD_IRET 0x8u
+
+#define ARCH_THREAD_KERNEL 0x10u /* from this bit on the flags are kernel/'s */
+
+/* The same for every switch of a processor. */
+#define ARCH_CPU_NO_FSGSBASE 0x1u /* FS and GS base change by MSR */
+#define ARCH_CPU_SELECTORS   0x2u /* ring 3 can have loaded data selectors (hazards/selectors.md) */
+_Static_assert(ARCH_CPU_SELECTORS == CPU_SELECTORS, "layout.h");
+#define ARCH_CPU_SWITCH 0x3u
+#define ARCH_CPU_KERNEL 0x100u /* likewise; none is a thread's */
 
 /* The first member of struct thread, at the start of the thread object's memory. */
 struct arch_thread {
@@ -70,11 +85,15 @@ struct arch_thread {
     uint64_t cr3;     /* 0: runs in any address space, as the idle thread does */
     uint64_t fs_base; /* these are the thread's while it is not running */
     uint64_t gs_base;
-    uint32_t flags; /* ARCH_THREAD_* */
+    uint32_t flags; /* ARCH_THREAD_*, and kernel/'s */
     uint16_t ds, es, fs, gs;
     uint64_t breakpoints[4];     /* DR0 to DR3 */
     uint64_t breakpoint_control; /* DR7 without the bit that is always one; 0: no breakpoints */
 };
+
+_Static_assert(offsetof(struct arch_thread, regs) == THREAD_REGS, "regs");
+_Static_assert(offsetof(struct arch_thread, fs_base) == THREAD_FS_BASE, "fs_base");
+_Static_assert(offsetof(struct arch_thread, gs_base) == THREAD_GS_BASE, "gs_base");
 
 struct arch_space {
     uint64_t *top; /* level 4, physical-map address */
@@ -132,15 +151,6 @@ static inline void arch_window(void)
 
 void arch_switch_slow(struct arch_thread *from, struct arch_thread *to);
 
-/* The four data selectors or-ed together: 0 when all are null, as 64-bit programs leave them. */
-static inline uint32_t arch_selectors(void)
-{
-    uint32_t ds, es, fs, gs;
-    __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
-    return ds | es | fs | gs;
-}
-
 /* The user's GS base is behind SWAPGS while the kernel runs.  Nothing but the paranoid entries,
  * which assume nothing of GS, can come between the two (docs/hazards/swapgs.md). */
 static inline void arch_swap_bases(struct arch_thread *from, const struct arch_thread *to)
@@ -150,15 +160,60 @@ static inline void arch_swap_bases(struct arch_thread *from, const struct arch_t
                      : "r"(to->fs_base), "r"(to->gs_base));
 }
 
-static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
+/* The stack and the address space of a switch.  Only the idle thread has no space of its own. */
+static inline void arch_switch_memory(const struct arch_thread *to)
+{
+    uint64_t cr3;
+    this_arch_cpu->tss.rsp0 = to->stack_top;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+    if (to->cr3 != cr3 && to->cr3 != 0)
+        __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
+}
+
+/* SYSRET would lose these. */
+static inline bool arch_flags_need_iret(const struct limen_regs *regs)
+{
+    return regs->rflags & (RFLAGS_TF | RFLAGS_RF);
+}
+
+/* SYSRET can leave by the frame: SYSCALL built it, and nothing has written it since. */
+static inline bool arch_is_from_syscall(const struct limen_regs *regs)
+{
+    return regs->error == (uint64_t)REGS_BY_SYSCALL && !arch_flags_need_iret(regs);
+}
+
+/* The thread is about to wait: for whoever ends that, notes how its frame has to be left. */
+static inline void arch_note_frame(struct arch_thread *arch)
+{
+    arch->flags &= ~ARCH_THREAD_IRET;
+    if (!arch_is_from_syscall(arch->regs))
+        arch->flags |= ARCH_THREAD_IRET;
+}
+
+struct limen_regs *fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
+                             const struct limen_regs *high, struct arch_thread *from,
+                             struct arch_thread *to);
+void arch_check_fast_exit(const struct limen_regs *regs);
+
+/* Both threads run in spaces of their own, and that of `from` is the one that is loaded. */
+static inline __attribute__((always_inline)) struct limen_regs *
+arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
+               const struct limen_regs *high, struct arch_thread *from, struct arch_thread *to)
 {
     this_arch_cpu->tss.rsp0 = to->stack_top;
-    if (to->cr3 != this_arch_cpu->cr3 && to->cr3 != 0) {
-        this_arch_cpu->cr3 = to->cr3;
+    if (to->cr3 != from->cr3)
         __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
-    }
-    if (__builtin_expect(
-            (from->flags | to->flags | this_arch_cpu->no_fsgsbase | arch_selectors()) != 0, 0)) {
+    if (LIMEN_CHECKS)
+        arch_check_fast_exit(to->regs);
+    return fast_exit(badge, tag, low, high, from, to);
+}
+
+static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
+{
+    arch_switch_memory(to);
+    uint32_t unusual = (from->flags | to->flags) & ARCH_THREAD_SWITCH;
+    unusual |= this_arch_cpu->unusual & ARCH_CPU_SWITCH;
+    if (__builtin_expect(unusual != 0, 0)) {
         arch_switch_slow(from, to);
         return;
     }

@@ -3,17 +3,16 @@
 #include "internal.h"
 
 /* Segment descriptors, SDM vol. 3, 3.4.5; in 64-bit mode only these bits still mean something. */
-#define SEGMENT_ACCESSED   (1ull << 40) /* set, so that the processor need not write it */
-#define SEGMENT_WRITABLE   (1ull << 41) /* readable, for code */
-#define SEGMENT_CODE       (1ull << 43)
-#define SEGMENT_CODE_DATA  (1ull << 44)
-#define SEGMENT_RING_3     (3ull << 45)
-#define SEGMENT_PRESENT    (1ull << 47)
-#define SEGMENT_LONG       (1ull << 53)
-#define SEGMENT_TSS        (9ull << 40)
-#define SEGMENT_DATA       (SEGMENT_PRESENT | SEGMENT_CODE_DATA | SEGMENT_WRITABLE | SEGMENT_ACCESSED)
-#define SEGMENT_DATA_RING3 (SEGMENT_DATA | SEGMENT_RING_3)
-#define SEGMENT_CODE_64    (SEGMENT_DATA | SEGMENT_CODE | SEGMENT_LONG)
+#define SEGMENT_ACCESSED  (1ull << 40) /* set, so that the processor need not write it */
+#define SEGMENT_WRITABLE  (1ull << 41) /* readable, for code */
+#define SEGMENT_CODE      (1ull << 43)
+#define SEGMENT_CODE_DATA (1ull << 44)
+#define SEGMENT_RING_3    (3ull << 45)
+#define SEGMENT_PRESENT   (1ull << 47)
+#define SEGMENT_LONG      (1ull << 53)
+#define SEGMENT_TSS       (9ull << 40)
+#define SEGMENT_DATA      (SEGMENT_PRESENT | SEGMENT_CODE_DATA | SEGMENT_WRITABLE | SEGMENT_ACCESSED)
+#define SEGMENT_CODE_64   (SEGMENT_DATA | SEGMENT_CODE | SEGMENT_LONG)
 
 #define TSS_SIZE                                                                                   \
     (sizeof(struct arch_tss) - 2 * sizeof(uint32_t)) /* without the words around it                \
@@ -43,7 +42,7 @@ static void load_gdt(struct arch_cpu *cpu)
     cpu->tss.iomap = TSS_SIZE;
     cpu->gdt[KERNEL_CS / 8] = SEGMENT_CODE_64;
     cpu->gdt[KERNEL_SS / 8] = SEGMENT_DATA;
-    cpu->gdt[USER_SS / 8] = SEGMENT_DATA_RING3;
+    cpu->gdt[USER_SS / 8] = (uint64_t)USER_DATA_HIGH << 32;
     cpu->gdt[USER_CS / 8] = SEGMENT_CODE_64 | SEGMENT_RING_3;
     cpu->gdt[TSS_SELECTOR / 8] = SEGMENT_TSS | SEGMENT_PRESENT | (TSS_SIZE - 1) |
                                  (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;

@@ -17,6 +17,7 @@
  */
 #include "layout.h"
 #include <limen/regs.h>
+#include <limen/syscall.h>
 
 /* From the origin slot, already pushed, down to the start of the frame. */
 .macro save_registers
@@ -115,7 +116,14 @@ syscall_on_kernel_stack:
 	save_registers
 	check	arch_check_entry
 	mov	%rsp, %rdi
-	xor	%ebp, %ebp
+	/* Both end in fast_exit, or come back here by a jump, with the frame as it was. */
+	cmpq	$LIMEN_SYS_CALL, REGS_RAX(%rsp)
+	je	fast_call
+	cmpq	$LIMEN_SYS_REPLY_WAIT, REGS_RAX(%rsp)
+	je	fast_reply_wait
+	.globl	arch_syscall_general
+arch_syscall_general:
+	xor	%ebp, %ebp		/* the frame-pointer chain ends here */
 	call	kernel_syscall
 	.size	syscall_entry, . - syscall_entry
 
@@ -146,8 +154,12 @@ exit_on_user_stack:
 	swapgs
 	sysretq
 
+	/* IRETQ loads SS from the descriptor table, where ring 3's data segment is mostly closed, and
+	 * leaves it open to ring 3 (docs/hazards/selectors.md). */
 	.globl	exit_by_iret
 exit_by_iret:
+	movl	$USER_DATA_HIGH, %gs:(CPU_GDT + USER_SS - 3 + 4)
+	orl	$CPU_SELECTORS, %gs:CPU_UNUSUAL
 	restore_registers
 	add	$(REGS_RIP - REGS_ORIGIN), %rsp
 	swapgs
@@ -163,6 +175,60 @@ exit_same_gs:
 	add	$(REGS_RIP - REGS_ORIGIN), %rsp
 	iretq
 	.size	exit_to, . - exit_to
+
+/* For the fast path: to the frame in RDI. */
+	.globl	arch_exit
+	.type	arch_exit, @function
+arch_exit:
+	mov	%rdi, %rsp
+	jmp	exit
+	.size	arch_exit, . - arch_exit
+
+/*
+ * The way out of a direct switch (docs/fast-path.md): RDI is the badge and RSI the tag, where they
+ * belong already, RDX and RCX are the frames with the message words 0 to 3 and 4 to 7, R8 is the thread
+ * that waits now, R9 the one that goes on, by a frame that a SYSCALL built.
+ *
+ * The words come from the sender's frame or the receiver's, the rest from the receiver's.  While GS
+ * base changes hands it is not the kernel's; only the paranoid entries, which assume nothing of it,
+ * can come then (docs/hazards/swapgs.md).
+ */
+	.globl	fast_exit
+	.type	fast_exit, @function
+fast_exit:
+	rdfsbase %rax
+	mov	%rax, THREAD_FS_BASE(%r8)
+	mov	THREAD_FS_BASE(%r9), %rax
+	wrfsbase %rax
+	mov	THREAD_GS_BASE(%r9), %rax
+	swapgs
+	rdgsbase %r11
+	wrgsbase %rax
+	mov	%r11, THREAD_GS_BASE(%r8)
+	mov	THREAD_REGS(%r9), %r11
+	mov	%rdx, %rsp
+	pop	%rdx
+	pop	%r10
+	pop	%r8
+	pop	%r9
+	lea	REGS_R12(%rcx), %rsp
+	pop	%r12
+	pop	%r13
+	pop	%r14
+	pop	%r15
+	lea	REGS_RBX(%r11), %rsp
+	xor	%eax, %eax		/* LIMEN_OK */
+	pop	%rbx
+	pop	%rbp
+	pop	%rcx
+	pop	%r11
+	mov	(REGS_RSP - REGS_ORIGIN)(%rsp), %rsp
+	.globl	fast_exit_on_user_stack
+fast_exit_on_user_stack:
+	sysretq
+	.globl	fast_exit_end
+fast_exit_end:
+	.size	fast_exit, . - fast_exit
 
 	.section .exception_table, "a"
 	.quad	exit_iret, iret_fault
@@ -343,7 +409,7 @@ vector_stubs:
 	vector	10, exception_entry, error=1		/* #TS invalid TSS */
 	vector	11, exception_entry, error=1		/* #NP segment not present */
 	vector	12, exception_entry, error=1		/* #SS stack fault */
-	vector	13, exception_entry, error=1		/* #GP general protection */
+	vector	VECTOR_GP, exception_entry, error=1	/* #GP general protection */
 	vector	VECTOR_PF, exception_entry, error=1	/* #PF page fault */
 	no_vector					/* 15 */
 	vector	16, exception_entry			/* #MF x87 error */

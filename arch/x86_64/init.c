@@ -66,7 +66,7 @@ static void features_init(struct arch_cpu *cpu)
     kernel_log("\n");
     write_cr4(cr4);
     write_cr0(CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
-    cpu->no_fsgsbase = !(cr4 & CR4_FSGSBASE);
+    cpu->unusual = ARCH_CPU_SELECTORS | (cr4 & CR4_FSGSBASE ? 0 : ARCH_CPU_NO_FSGSBASE);
 }
 
 void arch_init(struct cpu *kernel_cpu, const struct limen_boot *boot)

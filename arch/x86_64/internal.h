@@ -77,6 +77,7 @@ struct vector {
 extern const struct vector vector_table[256];
 void syscall_entry(void);
 extern const char syscall_on_kernel_stack[], exit_on_user_stack[], exit_by_iret[];
+extern const char fast_exit_on_user_stack[], fast_exit_end[];
 void idle_loop(void);
 
 /* link.ld */
@@ -111,6 +112,9 @@ uint64_t ist_pointer(unsigned ist, unsigned instance); /* of the hole, beyond th
 /* The frame that the IST entry pushed on whose stack `rsp` is, and which entry; NULL on others. */
 const struct limen_regs *ist_frame(uint64_t rsp, unsigned *ist);
 struct arch_thread *thread_of_stack(uint64_t stack_top);
+
+/* switch.c */
+void selectors_open(void);
 
 /* fpu.c */
 void fpu_init(struct machine *machine);

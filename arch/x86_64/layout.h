@@ -18,6 +18,10 @@
 #define TSS_SELECTOR 0x30
 #define GDT_ENTRIES  8 /* the TSS descriptor takes two */
 
+/* The upper half of the descriptor for ring 3's data: present, writable, accessed (SDM vol. 3,
+ * 3.4.5).  The lower half is zero: in 64-bit mode a segment has no base and no limit. */
+#define USER_DATA_HIGH 0x0000f300
+
 /* RFLAGS, SDM vol. 1, 3.4.3. */
 #define RFLAGS_FIXED  0x000002 /* always one */
 #define RFLAGS_STATUS 0x0008d5 /* CF PF AF ZF SF OF */
@@ -41,6 +45,7 @@
 #define VECTOR_NMI        2
 #define VECTOR_NM         7
 #define VECTOR_DF         8
+#define VECTOR_GP         13
 #define VECTOR_PF         14
 #define VECTOR_MC         18
 #define VECTOR_8259       0x20
@@ -58,6 +63,15 @@
 #define CPU_USER_RSP        0x78
 #define CPU_INTERRUPT_STACK 0x80
 #define CPU_INTERRUPT_DEPTH 0x88
+#define CPU_UNUSUAL         0x8c
+#define CPU_GDT             0xb0
+
+/* Offsets in struct arch_thread, likewise. */
+#define THREAD_REGS    0x00
+#define THREAD_FS_BASE 0x18
+#define THREAD_GS_BASE 0x20
+
+#define CPU_SELECTORS 0x2 /* ARCH_CPU_SELECTORS */
 
 /* IST indices as in a gate descriptor: 0 means no switch. */
 #define IST_DF  1

@@ -87,8 +87,7 @@ void paging_init(struct machine *machine)
 {
     machine->top = phys_to_virt(read_cr3() & PTE_ADDRESS);
     machine->top[machine->boot->trampoline_pml4] = 0;
-    this_arch_cpu->cr3 = virt_to_phys(machine->top);
-    write_cr3(this_arch_cpu->cr3);
+    write_cr3(virt_to_phys(machine->top));
 }
 
 void arch_space_create(struct arch_space *space, void *top)
@@ -145,7 +144,7 @@ void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
     }
     *entry_of(table, address, leaf) = 0;
     /* Without PCIDs only the loaded space has translations in the TLB. */
-    if (space->cr3 == this_arch_cpu->cr3)
+    if (space->cr3 == read_cr3())
         flush_page(address);
 }
 
@@ -154,8 +153,6 @@ void arch_space_clear(struct arch_space *space)
     for (unsigned i = 0; i < ENTRIES / 2; i++)
         space->top[i] = 0;
     /* The idle thread runs on whatever tables were loaded before it: they may be about to go. */
-    if (space->cr3 == this_arch_cpu->cr3) {
-        this_arch_cpu->cr3 = virt_to_phys(this_machine()->top);
-        write_cr3(this_arch_cpu->cr3);
-    }
+    if (space->cr3 == read_cr3())
+        write_cr3(virt_to_phys(this_machine()->top));
 }

@@ -14,19 +14,38 @@ static void load_selectors(const struct arch_thread *arch)
                      : "memory");
 }
 
+/*
+ * Ring 3 can load a data selector at any time without the kernel's knowledge, and to look whether
+ * it did takes a read of four registers at each switch.  So its data segment is mostly closed: not
+ * in the descriptor table, so that the load faults (docs/hazards/selectors.md).
+ */
+void selectors_open(void)
+{
+    this_arch_cpu->unusual |= ARCH_CPU_SELECTORS;
+    this_arch_cpu->gdt[USER_SS / 8] = (uint64_t)USER_DATA_HIGH << 32;
+}
+
+static void selectors_close(void)
+{
+    this_arch_cpu->unusual &= ~ARCH_CPU_SELECTORS;
+    this_arch_cpu->gdt[USER_SS / 8] = 0;
+}
+
+/* As long as the segment is closed, nobody can have loaded a selector. */
 static void save_selectors(struct arch_thread *arch)
 {
     uint32_t ds, es, fs, gs;
+    if (!(this_arch_cpu->unusual & ARCH_CPU_SELECTORS))
+        return;
     __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
                      : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
     arch->ds = (uint16_t)ds;
     arch->es = (uint16_t)es;
     arch->fs = (uint16_t)fs;
     arch->gs = (uint16_t)gs;
+    arch->flags &= ~ARCH_THREAD_SELECTORS;
     if (ds | es | fs | gs)
         arch->flags |= ARCH_THREAD_SELECTORS;
-    else
-        arch->flags &= ~ARCH_THREAD_SELECTORS;
 }
 
 /* Ring 3 cannot change these, so there is nothing to save.  The kernel touches none of the
@@ -45,8 +64,13 @@ __attribute__((noinline)) static void load_breakpoints(const struct arch_thread 
 void arch_switch_slow(struct arch_thread *from, struct arch_thread *to)
 {
     save_selectors(from);
-    bool selectors = (from->flags | to->flags) & ARCH_THREAD_SELECTORS;
-    if (!selectors && !this_arch_cpu->no_fsgsbase) {
+    uint32_t flags = (from->flags | to->flags) & ARCH_THREAD_SWITCH;
+    bool selectors = flags & ARCH_THREAD_SELECTORS;
+    if (selectors)
+        selectors_open();
+    else
+        selectors_close();
+    if (!selectors && !(this_arch_cpu->unusual & ARCH_CPU_NO_FSGSBASE)) {
         arch_swap_bases(from, to);
     } else {
         /* The bases are read even where ring 3 has no instruction to write them: loading a
@@ -58,8 +82,9 @@ void arch_switch_slow(struct arch_thread *from, struct arch_thread *to)
         write_msr(MSR_FS_BASE, to->fs_base);
         write_msr(MSR_KERNEL_GS_BASE, to->gs_base);
     }
-    fpu_switch(from, to);
-    if ((from->flags | to->flags) & ARCH_THREAD_DEBUG)
+    if (flags & ARCH_THREAD_FPU)
+        fpu_switch(from, to);
+    if (flags & ARCH_THREAD_DEBUG)
         load_breakpoints(to);
 }
 
@@ -128,4 +153,5 @@ void arch_regs_set(struct arch_thread *arch, const struct limen_regs *from)
     regs->ss = USER_SS;
     regs->rflags = (from->rflags & USER_FLAGS) | RFLAGS_FIXED | RFLAGS_IF;
     regs->error = 0; /* not SYSCALL's any more: RCX and R11 are what the caller says */
+    arch->flags |= ARCH_THREAD_IRET;
 }

@@ -30,7 +30,7 @@ static const char *const names[32] = {
     [10] = "invalid TSS",
     [11] = "segment not present",
     [12] = "stack fault",
-    [13] = "general protection",
+    [VECTOR_GP] = "general protection",
     [VECTOR_PF] = "page fault",
     [16] = "x87 error",
     [17] = "alignment check",
@@ -66,6 +66,11 @@ static struct limen_regs *exception_of_user(struct limen_regs *regs)
         return kernel_exception(regs, 0, take_dr6());
     case VECTOR_MC:
         return machine_check(regs);
+    case VECTOR_GP:
+        /* IRETQ will open the segment, and the instruction runs again (hazards/selectors.md). */
+        if (!(this_arch_cpu->unusual & ARCH_CPU_SELECTORS) && regs->error == (USER_SS & ~3u))
+            return regs;
+        return kernel_exception(regs, 0, 0);
     default:
         return kernel_exception(regs, 0, 0);
     }
@@ -146,7 +151,8 @@ struct limen_regs *iret_fault(struct limen_regs *fault)
 static bool on_user_stack(uint64_t rip)
 {
     return (rip >= (uint64_t)syscall_entry && rip < (uint64_t)syscall_on_kernel_stack) ||
-           (rip >= (uint64_t)exit_on_user_stack && rip < (uint64_t)exit_by_iret);
+           (rip >= (uint64_t)exit_on_user_stack && rip < (uint64_t)exit_by_iret) ||
+           (rip >= (uint64_t)fast_exit_on_user_stack && rip < (uint64_t)fast_exit_end);
 }
 
 /* The frame of the paranoid entry that `regs` interrupted, which includes its first instructions,
@@ -203,9 +209,11 @@ static bool debug_of_kernel(struct limen_regs *regs)
  * From here on, another exception of the same kind takes an instance of the stack that is free, or
  * meets the hole.  The pointer is not moved back: the frame of `regs` is needed until the last
  * instruction of the way out, so there is no moment at which its instance could be offered again
- * (docs/hazards/ist.md, docs/hazards/db-nesting.md).
+ * (docs/hazards/ist.md, docs/hazards/db-nesting.md).  Inlined, so that the check of the image sees
+ * which pointer moves when.
  */
-static void keep_frame(const struct limen_regs *regs, unsigned ist)
+static inline __attribute__((always_inline)) void keep_frame(const struct limen_regs *regs,
+                                                             unsigned ist)
 {
     unsigned instance = 0;
     while (is_in_use(ist_pointer(ist, instance), regs))
@@ -227,6 +235,8 @@ static void leave_hole(const struct limen_regs *regs, unsigned ist)
 bool arch_paranoid(struct limen_regs *regs)
 {
     bool no_iret = false;
+    if (from_user(regs))
+        selectors_open(); /* for its IRETQ */
     switch (regs->origin) {
     case VECTOR_NMI:
         keep_frame(regs, IST_NMI);

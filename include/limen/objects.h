@@ -269,15 +269,16 @@ enum limen_kernel_op {
      * general path, so that a test can compare them */
     LIMEN_KERNEL_FAST_PATH = 6,
     /* -> word 0 capabilities, 1 objects there are.  Looks over every tree, queue and count of the
-     * kernel, in a build with checks, and panics where one is wrong.  Not bounded: for tests. */
+     * kernel, in a build with checks, and panics where one is wrong.  Not bounded, so it needs
+     * LIMEN_RIGHT_GRANT too: for tests. */
     LIMEN_KERNEL_CHECK = 7,
 };
 
 enum limen_counter {
     LIMEN_COUNTER_MAX_IRQS_OFF = 0, /* longest stretch with interrupts off, in TSC ticks */
-    LIMEN_COUNTER_ENTRIES = 1,      /* kernel entries from ring 3 */
+    LIMEN_COUNTER_ENTRIES = 1,      /* system calls; counted by the kernel with its checks alone */
     LIMEN_COUNTER_SWITCHES = 2,     /* switches between threads */
-    LIMEN_COUNTER_FAST_IPC = 3,     /* messages that took the fast path */
+    LIMEN_COUNTER_FAST_IPC = 3,     /* messages that took the fast path; likewise */
     LIMEN_COUNTER_BOOT_TSC = 4,     /* TSC at the kernel's first instruction */
     LIMEN_COUNTER_INIT_TSC = 5,     /* TSC at the exit to init's first instruction */
     LIMEN_COUNTER_CALIBRATION = 6,  /* ticks of that spent waiting to calibrate the timer */

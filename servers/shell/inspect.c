@@ -16,6 +16,7 @@ static const char *type_name(uint64_t type)
         [LIMEN_TYPE_REPLY] = "reply",     [LIMEN_TYPE_NOTIFICATION] = "notification",
         [LIMEN_TYPE_IRQ] = "interrupt",   [LIMEN_TYPE_IRQ_CONTROL] = "interrupt control",
         [LIMEN_TYPE_PORTS] = "ports",     [LIMEN_TYPE_KERNEL] = "kernel",
+        [LIMEN_TYPE_CONTEXT] = "context",
     };
     return type < LIMEN_TYPE_COUNT && names[type] != NULL ? names[type] : "?";
 }
@@ -154,6 +155,7 @@ static void print_wait(const struct wait *wait, bool circle)
         [LIMEN_THREAD_READY] = "runs",
         [LIMEN_THREAD_RECEIVING] = "waits for requests",
         [LIMEN_THREAD_WAITING] = "waits for signals",
+        [LIMEN_THREAD_PARKED] = "waits for time",
     };
 
     printf("%s", wait->server);

@@ -38,6 +38,10 @@ static void check_held(const struct thread *thread)
     assert_ptr_equal(thread->bound, thread->notification_slot.object);
     if (thread->bound)
         assert_ptr_equal(thread->bound->bound, thread);
+    assert_int_equal(!!(thread->arch.flags & THREAD_METERED),
+                     !thread->payer || thread->payer != the_cpu()->root_context);
+    assert_int_equal(!!(thread->arch.flags & THREAD_SIGNALLED),
+                     thread->bound && thread->bound->bits);
     assert_true(ground_runs_in(thread, thread->space_slot.object));
 }
 
@@ -105,7 +109,6 @@ static void check_wait(struct thread *thread)
         assert_null(thread->waits_on);
         break;
     case LIMEN_THREAD_READY:
-        assert_null(thread->waits_on);
         if (!current_or_idle)
             assert_true(is_in(&the_cpu()->queues[thread->priority], &thread->queue));
         break;
@@ -114,8 +117,13 @@ static void check_wait(struct thread *thread)
         assert_true(is_in(&endpoint->queue, &thread->queue));
         break;
     case LIMEN_THREAD_RECEIVING:
-        assert_int_equal(endpoint->state, ENDPOINT_RECEIVERS);
-        assert_true(is_in(&endpoint->queue, &thread->queue));
+        if (endpoint->state == ENDPOINT_SERVER) {
+            assert_ptr_equal(endpoint->server, thread);
+            assert_non_null(thread->reply);
+        } else {
+            assert_int_equal(endpoint->state, ENDPOINT_RECEIVERS);
+            assert_true(is_in(&endpoint->queue, &thread->queue));
+        }
         break;
     case LIMEN_THREAD_WAITING:
         assert_true(is_in(&notification->waiters, &thread->queue));
@@ -124,18 +132,22 @@ static void check_wait(struct thread *thread)
         assert_ptr_equal(reply->caller, thread);
         break;
     case LIMEN_THREAD_PARKED:
-        assert_null(thread->waits_on);
         break;
     default:
         fail_msg("a thread in state %u", thread->state);
     }
-    if (thread->waits_on)
+    bool waits =
+        thread->state >= LIMEN_THREAD_SENDING && thread->state <= LIMEN_THREAD_WAITING_REPLY;
+    if (waits)
         assert_non_null(visit_object(thread->waits_on));
+    if (waits && !(thread->arch.flags & ARCH_THREAD_IRET))
+        assert_int_equal(thread->arch.regs->error, (uint64_t)REGS_BY_SYSCALL);
     if (thread->reply) {
         assert_int_equal(thread->state, LIMEN_THREAD_RECEIVING);
         assert_non_null(visit_object(thread->reply));
         assert_ptr_equal(thread->reply->receiver, thread);
     }
+    assert_int_equal(!!(thread->arch.flags & THREAD_DEADLINE), deadline_is_set(&thread->deadline));
     if (deadline_is_set(&thread->deadline))
         assert_true(thread->waits_on != NULL);
 }
@@ -185,7 +197,12 @@ static void check_endpoint(const struct endpoint *endpoint)
 {
     bool has;
     unsigned count = list_count(&endpoint->queue, NULL, &has);
-    assert_int_equal(endpoint->state == ENDPOINT_IDLE, count == 0);
+    assert_int_equal(endpoint->state == ENDPOINT_SENDERS || endpoint->state == ENDPOINT_RECEIVERS,
+                     count != 0);
+    if (endpoint->state == ENDPOINT_SERVER) {
+        assert_int_equal(endpoint->server->state, LIMEN_THREAD_RECEIVING);
+        assert_ptr_equal(endpoint->server->waits_on, endpoint);
+    }
     for (struct list *at = endpoint->queue.next; at != &endpoint->queue; at = at->next) {
         const struct thread *thread = thread_of_queue(at);
         assert_ptr_equal(thread->waits_on, endpoint);
@@ -244,6 +261,7 @@ static unsigned check_run_queues(void)
     }
     for (unsigned w = 0; w < PRIORITIES / 64; w++)
         assert_int_equal(the_cpu()->ready_words >> w & 1, the_cpu()->ready[w] != 0);
+    assert_int_equal(!!(the_cpu()->arch.unusual & CPU_READY), the_cpu()->ready_words != 0);
     return ready;
 }
 

@@ -25,6 +25,7 @@ JUMP, JUMP_SIZE = 0xE9, 5  # jmp rel32
 IST_WORDS = 7  # of the TSS
 IST_DB = 3  # the word that is #DB's; arch/x86_64/layout.h counts from one
 LONG_TICKS = 1 << 60
+HANDLER_STEPS = 20000  # far more instructions than any handler has
 
 NOTHING = re.compile(rb"(?!)")
 
@@ -122,10 +123,15 @@ class Injector:
 
     def leave(self, registers, target, visit=None):
         """Steps out of a handler to the boundary that it interrupted, and visits each on the way."""
-        while (registers.rip, registers.rsp) != (target.rip, target.rsp):
+        for _ in range(HANDLER_STEPS):
+            if (registers.rip, registers.rsp) == (target.rip, target.rsp):
+                break
             if visit:
                 visit(registers)
             registers = self.remote.step(registers)
+        else:
+            raise RemoteError(f"not survived: {HANDLER_STEPS} instructions after the exception "
+                              f"the kernel is at {self.image.place(registers.rip)}")
         differences = target.differences(registers, FLAG_RF)
         if differences:
             raise RemoteError(f"not survived: {'; '.join(differences)}")

@@ -47,8 +47,12 @@ def in_handler(injector, kind):
     return injector.stop_at(injector.image["arch_paranoid"])
 
 
+def at_exception(injector):
+    return injector.stop_at(injector.image["kernel_exception"])
+
+
 def thread_overflow(injector):
-    overflow(injector, at_call(injector), STACK)
+    overflow(injector, at_exception(injector), STACK)
 
 
 def interrupt_overflow(injector):
@@ -86,7 +90,7 @@ def nmi_in_double_fault(injector):
 
 def null_pointer(injector):
     """With a return address below the caller's that no frame pointer leads to."""
-    registers = at_call(injector)
+    registers = at_exception(injector)
     own, = injector.remote.words(registers.rsp, 1)
     injector.remote.write(registers.rsp - 8, own.to_bytes(8, "little"))
     injector.remote.write(registers.rsp, injector.image["kernel_main"].to_bytes(8, "little"))
@@ -181,12 +185,12 @@ def nested(name):
 
 
 # A system call's first instructions: no frame pointer leads to where it came from yet.
-CHAIN = [r"  on the thread stack, ", r"    \? syscall_on_kernel_stack\+"]
+CHAIN = [r"  on the thread stack, ", r"    \? arch_syscall_general\+"]
 
 # name: (scenario, guest's test, how it ends, what must be said, in this order)
 SCENARIOS = {
-    "thread overflow": (thread_overflow, "null_system_call", "panic",
-                        [*overflows("thread"), r"    kernel_syscall", *CHAIN[:1]]),
+    "thread overflow": (thread_overflow, "invalid_opcode", "panic",
+                        [*overflows("thread"), r"    kernel_exception", *CHAIN[:1]]),
     "interrupt overflow": (interrupt_overflow, "timer", "panic",
                            [*overflows("interrupt"), r"    arch_interrupt",
                             r"  on the interrupt stack, "]),
@@ -199,18 +203,18 @@ SCENARIOS = {
     "#MC overflow": (machine_check_overflow, "null_system_call", "panic",
                      [*overflows("machine check"), r"    arch_paranoid",
                       r"  on the machine check stack, ", r"    kernel_syscall", *CHAIN]),
-    "#DF overflow": (double_fault_overflow, "null_system_call", "panic",
+    "#DF overflow": (double_fault_overflow, "invalid_opcode", "panic",
                      [*overflows("double fault"), r"    arch_paranoid", r"  on the double fault stack, ",
                       r"  \(it began anew on this stack"]),
-    "NMI in #DF": (nmi_in_double_fault, "null_system_call", "panic",
-                   [*overflows("thread"), r"    kernel_syscall", *CHAIN[:1]]),
-    "null pointer": (null_pointer, "null_system_call", "panic",
+    "NMI in #DF": (nmi_in_double_fault, "invalid_opcode", "panic",
+                   [*overflows("thread"), r"    kernel_exception", *CHAIN[:1]]),
+    "null pointer": (null_pointer, "invalid_opcode", "panic",
                      [r"Limen panic: page fault in the kernel: \w+ at [0-9a-f]+, error", *REGISTERS,
-                      r"    kernel_syscall\+", CHAIN[0], r"    syscall_on_kernel_stack\+",
+                      r"    kernel_exception\+", CHAIN[0], r"    exception_entered\+",
                       r"    \? kernel_main\+0x0/"]),
-    "null pointer, GS of ring 3": (null_pointer_with_users_gs, "null_system_call", "panic",
+    "null pointer, GS of ring 3": (null_pointer_with_users_gs, "invalid_opcode", "panic",
                                    [r"Limen panic: page fault in the kernel: \w+ at [0-9a-f]+, error",
-                                    *REGISTERS, r"    kernel_syscall\+"]),
+                                    *REGISTERS, r"    kernel_exception\+"]),
     "#DB in #DB": (debug_in_debug, "null_system_call", "panic",
                    [*nested("debug"), r"    arch_paranoid\+", r"  on the debug stack, ",
                     r"    arch_paranoid\+", r"  on the debug stack, ", r"    kernel_syscall", *CHAIN]),

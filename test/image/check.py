@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from c_code import CallGraph, StackAnalysis
 from entry_paths import DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NMI, EntryWalker
-from kernel_image import PF_W, PF_X, Immediate, KernelImage, Memory, Register
+from kernel_image import PF_W, PF_X, Immediate, KernelImage, Memory, Register, Target
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKS = {}
@@ -207,11 +207,28 @@ def frame(subject):
 
 @check("sysret")
 def sysret(subject):
-    """One SYSRET, only with a frame that SYSCALL built and nothing wrote, without TF and RF."""
+    """SYSRET only with a frame that SYSCALL built and nothing wrote, without TF and RF."""
     yield from subject.by_walking("sysret")
-    count = sum(i.mnemonic.startswith("sysret") for _, i in subject.all_instructions())
-    if count != 1:
-        yield 0, f"there are {count} SYSRETs"
+    places = [function for function, i in subject.all_instructions()
+              if i.mnemonic.startswith("sysret")]
+    if [subject.image.function_at(subject.image.address_of(place)).name for place in places] != \
+       ["exit_to", "fast_exit"]:
+        yield 0, f"there are SYSRETs in {places}"
+    # The fast exit does not look: those who jump to it have (arch_is_from_syscall in the kernel with
+    # its checks).
+    allowed = set(subject.policy["fast_exit"]["functions"])
+    fast_exit = subject.image.address_of("fast_exit")
+    users = {function for function, i in subject.all_instructions()
+             if i.operands[:1] == (Target(fast_exit),)}
+    if users != allowed:
+        yield fast_exit, f"fast_exit is reached from {sorted(users)}"
+    for name in ("fast_call", "fast_reply_wait"):
+        needed = subject.layout["RFLAGS_TF"] | subject.layout["RFLAGS_RF"]
+        looks = [i for i in subject.instructions_of(name) if i.mnemonic == "testl" and
+                 i.operands[0] == Immediate(needed) and
+                 getattr(i.operands[1], "displacement", None) == subject.regs["rflags"]]
+        if not looks:
+            yield subject.image.address_of(name), f"{name} does not look at TF and RF"
 
 
 @check("written-frame")
@@ -441,28 +458,48 @@ def fpu(subject):
 
 @check("bases")
 def bases(subject):
-    """Whoever switches the kernel stack also switches FS base, GS base and selectors."""
+    """Whoever switches the kernel stack also switches FS base and GS base, or asks for more."""
     switch = ["rdfsbaseq", "wrfsbaseq", "swapgs", "rdgsbaseq", "wrgsbaseq", "swapgs"]
-    rsp0 = subject.layout["CPU_RSP0"]
+    rsp0, unusual = (Memory("gs", subject.layout[name], "", "", 1)
+                     for name in ("CPU_RSP0", "CPU_UNUSUAL"))
+    fast_exit = Target(subject.image.address_of("fast_exit"))
     switchers = 0
     for symbol in subject.c_functions():
         body = list(subject.image.body(symbol))
-        writes = [i for i in body if i.mnemonic.startswith("mov") and len(i.operands) == 2 and
-                  i.operands[1] == Memory("gs", rsp0, "", "", 1)]
+        writes = [i for i in body if i.mnemonic.startswith("mov") and i.operands[1:] == (rsp0,)]
         if not writes:
             continue
         switchers += 1
         names = [i.mnemonic for i in body if i.mnemonic in switch]
-        if names != switch:
-            yield writes[0].address, f"{symbol.name} switches threads without their bases"
-        selectors = {i.operands[0].name for i in body if i.mnemonic == "movl" and
-                     isinstance(i.operands[0], Register)}
-        if not {"ds", "es", "fs", "gs"} <= selectors:
-            yield writes[0].address, f"{symbol.name} switches threads without a look at selectors"
-        if "arch_switch_slow" not in subject.functions[symbol.name].calls:
+        slow = "arch_switch_slow" in subject.functions[symbol.name].calls
+        if names == switch and not slow:
             yield writes[0].address, f"{symbol.name} never takes the slow path"
+        if names != switch and not any(i.operands[:1] == (fast_exit,) for i in body):
+            yield writes[0].address, f"{symbol.name} switches threads without their bases"
+        if not any(unusual in i.operands for i in body):
+            yield writes[0].address, f"{symbol.name} switches without a look at what is unusual"
     if not switchers:
         yield 0, "nothing switches the kernel stack"
+
+
+@check("selectors")
+def selectors(subject):
+    """Ring 3's data segment is closed only after all four selectors were looked at."""
+    descriptor = Memory("gs", subject.layout["CPU_GDT"] + subject.layout["USER_SS"] - 3, "", "", 1)
+    for symbol in subject.c_functions():
+        body = list(subject.image.body(symbol))
+        closes = [i for i in body if i.mnemonic == "movq" and
+                  i.operands == (Immediate(0), descriptor)]
+        read = {i.operands[0].name for i in body if i.mnemonic == "movl" and
+                isinstance(i.operands[0], Register)}
+        if closes and not {"ds", "es", "fs", "gs"} <= read:
+            yield closes[0].address, f"{symbol.name} closes the segment without a look"
+    opened = [i.operands for i in subject.instructions_of("exit_to") if i.mnemonic == "movl" and
+              isinstance(i.operands[1], Memory) and
+              i.operands[1].displacement == descriptor.displacement + 4]
+    if opened != [(Immediate(subject.layout["USER_DATA_HIGH"]),
+                   Memory("gs", descriptor.displacement + 4, "", "", 1))]:
+        yield subject.image.address_of("exit_to"), "the IRETQ to ring 3 does not open the segment"
 
 
 @check("debug-registers")

@@ -30,6 +30,12 @@ ANYWHERE = {DEBUG, NMI, DOUBLE_FAULT, MACHINE_CHECK}  # these find any GS base a
 MSR_GS_BASE = 0xC0000101
 STEPS_MAX = 400
 
+# Functions of C that the entry file jumps to, and what fast_exit gets from them (entry.S).
+FAST_PATH = ("fast_call", "fast_reply_wait")
+FAST_EXIT = {"rdi": "badge", "rsi": "tag", "rdx": "low words' frame", "rcx": "high words' frame",
+             "r8": "from", "r9": "to"}
+LOW_WORDS, HIGH_WORDS = ("rdx", "r10", "r8", "r9"), ("r12", "r13", "r14", "r15")
+
 LEFT = object()  # what the step over an instruction that leaves returns
 
 
@@ -73,6 +79,7 @@ class State:
     frame: object = None     # where the frame lies, once a function of C has seen it
     facts: tuple = ()        # what branches have told: (instruction's text, operand, outcome)
     compared: object = None
+    bases: tuple = ()        # what FS and GS base were set to
     trace: tuple = ()
 
     def copy(self, **changes):
@@ -105,8 +112,9 @@ class EntryWalker:
         self.findings = []
         self.called = {}            # functions of C that the entries call, and where
         self.ways_out = set()
-        functions = ("_start", "syscall_entry", "exit_to", "exception_entry", "interrupt_entry",
-                     "ist_entry", "paranoid_entry", "vector_stubs")
+        functions = ("_start", "syscall_entry", "exit_to", "arch_exit", "fast_exit",
+                     "exception_entry", "interrupt_entry", "ist_entry", "paranoid_entry",
+                     "vector_stubs")
         self.ranges = [(f.address, image.end_of(f)) for f in
                        (image.function_named(name) for name in functions)]
         self.table = image.address_of("exception_table")
@@ -202,6 +210,8 @@ class EntryWalker:
         if instruction.mnemonic == "jmp":
             state.pc = target
             return [state]
+        if self.image.name_at(target) in FAST_PATH:
+            return [state] + self._fast_path(state, instruction)
         taken = state.copy(pc=target)
         results = []
         for way, outcome in ((taken, instruction.mnemonic == "je"),
@@ -209,6 +219,25 @@ class EntryWalker:
             way = self._learn(way, outcome)
             if way:
                 results.append(way)
+        return results
+
+    def _fast_path(self, state, i):
+        """A jump to the fast path, which comes back by a jump to one of three places."""
+        name = self.image.name_at(i.operands[0].address)
+        gone = state.copy()
+        gone.memory = dict(state.memory)
+        if offset(gone.registers["rsp"], 0) != offset(gone.registers["rdi"], 0):
+            raise Wrong("frame", i.address, f"{name} does not find its frame at RSP")
+        self._enter_c(gone, i, name)
+        ways = {"arch_syscall_general": {"rdi": gone.frame},
+                "arch_exit": {"rdi": Opaque("chosen frame")},
+                "fast_exit": {register: Opaque(what) for register, what in FAST_EXIT.items()}}
+        results = []
+        for place, registers in ways.items():
+            back = gone.copy(pc=self.image.address_of(place))
+            back.registers.update({r: Opaque(("left by", name, r)) for r in GENERAL})
+            back.registers.update(registers, rsp=gone.frame)
+            results.append(back)
         return results
 
     def _learn(self, state, zero):
@@ -301,6 +330,32 @@ class EntryWalker:
             raise Wrong("red-zone", i.address, "ring 0 returns to ring 3's stack")
         self._store(state, target, plain(value), i.address)
 
+    def _do_leaq(self, state, i):
+        memory, target = i.operands
+        base = state.registers[self._register(memory.base)]
+        self._store(state, target, offset(base, memory.displacement), i.address)
+
+    def _do_orl(self, state, i):
+        place = self._place(state, i.operands[1], i.address)
+        state.memory[place] = Opaque(("changed", place))
+        state.compared = None
+
+    def _do_rdfsbaseq(self, state, i):
+        self._store(state, i.operands[0], Opaque("fs base"), i.address)
+
+    def _do_rdgsbaseq(self, state, i):
+        if state.gs != "user":
+            raise Wrong("gs", i.address, "the kernel's GS base is taken for ring 3's")
+        self._store(state, i.operands[0], Opaque("gs base"), i.address)
+
+    def _do_wrfsbaseq(self, state, i):
+        state.bases += (("fs", state.registers[self._register(i.operands[0].name)]),)
+
+    def _do_wrgsbaseq(self, state, i):
+        if state.gs != "user":
+            raise Wrong("gs", i.address, "the kernel's GS base gets ring 3's value")
+        state.bases += (("gs", state.registers[self._register(i.operands[0].name)]),)
+
     def _do_xor(self, state, i):
         if i.operands[0] != i.operands[1]:
             raise Wrong("entry", i.address, f"`{i.text}` is not known to the walker of entries")
@@ -389,6 +444,12 @@ class EntryWalker:
 
     def _do_call(self, state, i):
         function = self.image.name_at(i.operands[0].address)
+        if offset(state.registers["rsp"], 0).offset % 16:
+            raise Wrong("frame", i.address, f"{function} is called with a stack that is not "
+                                            "aligned to 16")
+        self._enter_c(state, i, function)
+
+    def _enter_c(self, state, i, function):
         self.called.setdefault(function, i.address)
         if state.flags != "clear":
             raise Wrong("flags", i.address, f"{function} is called with ring 3's DF and AC")
@@ -397,9 +458,6 @@ class EntryWalker:
         self._needs_kernel_gs(state, i.address)
         rsp = state.registers["rsp"]
         self._no_user_stack(state, rsp, i.address)
-        if offset(rsp, 0).offset % 16:
-            raise Wrong("frame", i.address, f"{function} is called with a stack that is not "
-                                            "aligned to 16")
         if state.frame is None and state.interrupted != "firmware":
             # interrupt_entry keeps the frame in RBX; the others hand it over.
             where = state.registers["rdi"]
@@ -457,8 +515,32 @@ class EntryWalker:
                 return "kernel" if zero else "user"
         return None
 
+    def _fast_restored(self, state, i):
+        """By fast_exit: words from two frames, the rest from the frame of the thread that goes on,
+        its bases instead of the other's, which are kept."""
+        fields, to = self.constants, Opaque(FAST_EXIT["r9"])
+        frame = Slot(to, fields["THREAD_REGS"])
+        expected = {r: Slot(Opaque(FAST_EXIT["rdx"]), self.regs[r]) for r in LOW_WORDS}
+        expected |= {r: Slot(Opaque(FAST_EXIT["rcx"]), self.regs[r]) for r in HIGH_WORDS}
+        expected |= {r: Slot(frame, self.regs[r]) for r in ("rbx", "rbp", "rcx", "r11", "rsp")}
+        expected |= {"rdi": Opaque(FAST_EXIT["rdi"]), "rsi": Opaque(FAST_EXIT["rsi"]),
+                     "rax": Immediate(0)}
+        for name, value in expected.items():
+            if plain(state.registers[name]) != value:
+                raise Wrong("frame", i.address, f"the fast exit leaves with {name} "
+                                                f"{state.registers[name]}, not {value}")
+        for base, place in (("fs", "THREAD_FS_BASE"), ("gs", "THREAD_GS_BASE")):
+            kept = state.memory.get((Opaque(FAST_EXIT["r8"]), fields[place]))
+            if kept != Opaque(f"{base} base") or (base, Slot(to, fields[place])) not in state.bases:
+                raise Wrong("frame", i.address, f"the fast exit does not switch {base} base")
+
     def _do_sysret(self, state, i):
         self.ways_out.add("sysretq")
+        if state.bases:
+            if state.gs != "user":
+                raise Wrong("gs", i.address, "SYSRET leaves with the kernel's GS base")
+            self._fast_restored(state, i)
+            return LEFT
         rsp = state.registers["rsp"]
         base, start = self._restored(state, i, "rsp" if isinstance(rsp, Slot) else None)
         if state.gs != "user":

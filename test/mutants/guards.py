@@ -33,7 +33,11 @@ INJECTION_SECONDS = 900
 
 ENDED = re.compile(rb"^not ok ([^\r\n]+)\r*\n|^Limen (panic|cannot start): ([^\r\n]*)\r*\n", re.M)
 # What a machine says of itself in words that mean it went nowhere.
-NO_END = re.compile(r"has not stopped in|nothing ended|did not end|no end")
+NO_END = re.compile(r"has not stopped in|nothing ended|did not end|no end$")
+
+
+class GuardError(Exception):
+    """A guard could not be asked."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +149,13 @@ def run_injection(tree, test):
         return f"{test}: no end"
     if made.returncode == 0:
         return ""
+    if made.returncode != 1:
+        raise GuardError(f"{test}: the injector ended with {made.returncode}")
     lines = [line for line in made.stdout.decode(errors="replace").splitlines()
              if line and not line.startswith("note:")]
-    return lines[0] if lines else f"{test}: boundaries do not agree"
+    if not lines:
+        return f"{test}: boundaries do not agree"
+    return f"{test}: {lines[-1]}" if lines[0].startswith("Traceback") else lines[0]
 
 
 # In the order in which they are asked: what takes longest comes last.

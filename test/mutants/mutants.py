@@ -205,7 +205,7 @@ class Court:
                 verdict.objections += guards.check_image(tree, kernels)
             if kinds != {"image"}:
                 verdict.objections += self.ask_at_run_time(mutant, tree)
-        except MutantError as error:
+        except (MutantError, guards.GuardError) as error:
             verdict.undecided = str(error)
         finally:
             tree.restore(mutant)

@@ -280,7 +280,7 @@ static void foreign(uint64_t number)
     regs->rax = number;
     regs->error = (uint64_t)REGS_BY_SYSCALL;
     regs->rcx = regs->rip;
-    assert_ptr_equal(kernel_syscall(regs), regs_of(current()));
+    assert_ptr_equal(host_syscall(regs), regs_of(current()));
     check_all();
 }
 

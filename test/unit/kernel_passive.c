@@ -62,7 +62,7 @@ static int scene_setup(void **state)
 static int scene_setup_on_the_general_path(void **state)
 {
     scene_setup(state);
-    host_cpu->fast_path = false;
+    host_cpu->arch.unusual |= CPU_GENERAL_PATH;
     return 0;
 }
 

@@ -181,7 +181,7 @@ static void operate_randomly(unsigned slot, uint32_t label, const uint64_t words
     regs->rax = LIMEN_SYS_CALL;
     regs->rdi = slot;
     regs->rsi = limen_tag(label, chance(4) ? 22 : 8, 0);
-    enter_randomly(kernel_syscall);
+    enter_randomly(host_syscall);
     if (is_alive(self, serial) && self->state == LIMEN_THREAD_READY) {
         bool good = regs->rax == LIMEN_OK && limen_tag_label(regs->rsi) == LIMEN_OK;
         run.done += good;
@@ -357,14 +357,14 @@ static void communicate(void)
     regs->rdi = pick(types[below(5)]) | (uint64_t)maybe(pick(LIMEN_TYPE_REPLY)) << 32;
     regs->rsi = limen_tag(below(3), chance(3) ? below(70) : below(9), chance(2) ? below(6) : 0);
     regs->rbx = host.now / HOST_TICKS_A_NS + below(3000);
-    enter_randomly(kernel_syscall);
+    enter_randomly(host_syscall);
 }
 
 static void misbehave(void)
 {
     struct limen_regs *regs = regs_of(current());
     regs->rax = random_number();
-    enter_randomly(chance(2) ? kernel_syscall : exception);
+    enter_randomly(chance(2) ? host_syscall : exception);
 }
 
 static void act(void)
@@ -517,7 +517,8 @@ static void run_randomly(uint64_t seed, bool fast_path)
 {
     memset(&run, 0, sizeof(run));
     run.seed = seed;
-    host_cpu->fast_path = fast_path;
+    host_cpu->arch.unusual &= ~CPU_GENERAL_PATH;
+    host_cpu->arch.unusual |= fast_path ? 0 : CPU_GENERAL_PATH;
     world.init->name[1] = ++run.serials;
     for (unsigned i = 0; i < ACTORS; i++)
         run.actors[i].memory = make(LIMEN_TYPE_UNTYPED, MEMORY_ORDER);

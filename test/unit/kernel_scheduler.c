@@ -164,7 +164,7 @@ static void test_preempted_in_a_window(void **state)
     assert_ptr_equal(actors[0].thread->resume, &in_the_kernel);
     regs_of(actors[1].thread)->rdi = signal;
     regs_of(actors[1].thread)->rax = LIMEN_SYS_WAIT;
-    assert_ptr_equal(kernel_syscall(regs_of(actors[1].thread)), &in_the_kernel);
+    assert_ptr_equal(host_syscall(regs_of(actors[1].thread)), &in_the_kernel);
     assert_true(runs(0));
     assert_null(actors[0].thread->resume);
 }

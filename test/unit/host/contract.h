@@ -16,7 +16,15 @@
 struct arch_cpu {
     struct cpu *self;
     uint64_t max_irqs_off;
+    uint32_t unusual;
 };
+
+/* The host's threads never have anything unusual to switch. */
+#define ARCH_THREAD_SWITCH 0x7u
+#define ARCH_THREAD_IRET   0x8u
+#define ARCH_THREAD_KERNEL 0x10u
+#define ARCH_CPU_SWITCH    0x3u
+#define ARCH_CPU_KERNEL    0x100u
 
 struct arch_thread {
     struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
@@ -24,6 +32,7 @@ struct arch_thread {
     const struct arch_space *space; /* NULL: none */
     uint64_t fs_base;
     uint64_t gs_base;
+    uint32_t flags;
     uint64_t breakpoints[4];
     uint64_t breakpoint_control;
 };
@@ -56,6 +65,23 @@ static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t 
 uint64_t arch_ticks(void);
 void arch_window(void);
 void arch_switch(struct arch_thread *from, struct arch_thread *to);
+
+static inline bool arch_flags_need_iret(const struct limen_regs *regs)
+{
+    (void)regs;
+    return false;
+}
+
+static inline void arch_note_frame(struct arch_thread *arch)
+{
+    arch->flags &= ~ARCH_THREAD_IRET;
+    if (arch->regs->error != (uint64_t)REGS_BY_SYSCALL)
+        arch->flags |= ARCH_THREAD_IRET;
+}
+
+struct limen_regs *arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
+                                  const struct limen_regs *high, struct arch_thread *from,
+                                  struct arch_thread *to);
 
 static inline void arch_space_set(struct arch_thread *arch, const struct arch_space *space)
 {

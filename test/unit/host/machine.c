@@ -4,6 +4,8 @@
 #include "log.h"
 
 #include <limen/clock.h>
+#include <limen/message.h>
+#include <limen/syscall.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +117,44 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
         host.loaded = to->space;
 }
 
+struct limen_regs *host_syscall(struct limen_regs *regs)
+{
+    if (regs->rax == LIMEN_SYS_CALL)
+        return fast_call(regs);
+    if (regs->rax == LIMEN_SYS_REPLY_WAIT)
+        return fast_reply_wait(regs);
+    return kernel_syscall(regs);
+}
+
+struct limen_regs *arch_syscall_general(struct limen_regs *regs)
+{
+    return kernel_syscall(regs);
+}
+
+struct limen_regs *arch_exit(struct limen_regs *regs)
+{
+    return regs;
+}
+
+/* Where the processor would load registers, the words get into the frame. */
+struct limen_regs *arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
+                                  const struct limen_regs *high, struct arch_thread *from,
+                                  struct arch_thread *to)
+{
+    const unsigned half = LIMEN_WORDS_IN_REGISTERS / 2;
+
+    assert_int_equal(to->regs->error, (uint64_t)REGS_BY_SYSCALL);
+    for (unsigned i = 0; i < half; i++) {
+        to->regs->words[i] = low->words[i];
+        to->regs->words[half + i] = high->words[half + i];
+    }
+    to->regs->rsi = tag;
+    to->regs->rdi = badge;
+    to->regs->rax = LIMEN_OK;
+    arch_switch(from, to);
+    return to->regs;
+}
+
 /* -- threads -- */
 
 static void user_constants(struct limen_regs *regs)
@@ -158,6 +198,7 @@ void arch_regs_set(struct arch_thread *arch, const struct limen_regs *from)
     *arch->regs = *from;
     user_constants(arch->regs);
     arch->regs->error = 0;
+    arch->flags |= ARCH_THREAD_IRET;
 }
 
 bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs)

@@ -61,6 +61,9 @@ extern struct host host;
 /* A machine just switched on, its memory full of HOST_DIRT. */
 void host_reset(void);
 
+/* What the entry file does with a system call. */
+struct limen_regs *host_syscall(struct limen_regs *regs);
+
 /* What the page tables say of an address: false when nothing is mapped there. */
 struct host_mapping {
     uint64_t physical;

@@ -78,7 +78,7 @@ void enter(uint64_t rax, uint64_t rdi, uint64_t rsi)
     regs->rdi = rdi;
     regs->rsi = rsi;
     regs->error = (uint64_t)REGS_BY_SYSCALL;
-    const struct limen_regs *out = kernel_syscall(regs);
+    const struct limen_regs *out = host_syscall(regs);
     assert_ptr_equal(out, regs_of(current()));
     /* No thread leaves for ring 3 without end while another is ready. */
     if (host_cpu->ready_words && current() != &host_cpu->idle)
