@@ -71,7 +71,7 @@ class Mutant:
 
 
 PRISTINE = BUILD / "mutants" / "pristine"
-OBJECTS = ("kernel", "arch", "check/kernel", "check/arch")
+OBJECTS = ("kernel", "arch", "check/kernel", "check/arch", "check/test")
 PARTS = ("font.psf", "font.o", "packages.stamp", "BOOTX64.EFI", "boot.cpio", "test/boot/tests.elf",
          "test/entry/paths.elf")
 
@@ -90,6 +90,16 @@ def take_pristine():
     for part in PARTS:
         (PRISTINE / "build" / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(BUILD / part, PRISTINE / "build" / part)
+    # So that with a mutant nothing is made but what it touches.
+    make_kernels(PRISTINE)
+
+
+def make_kernels(tree, kernels=(guards.RELEASED, guards.CHECKED), flags=""):
+    command = ["make", "-s", f"WARNINGS={flags}", "CHECK_IMAGE=true", *kernels]
+    made = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    if made.returncode:
+        raise MutantError("it cannot be built\n" + made.stdout.decode(errors="replace").strip())
 
 
 class Tree:
@@ -98,14 +108,6 @@ class Tree:
     def __init__(self, name):
         self.path = BUILD / "mutants" / name
         shutil.copytree(PRISTINE, self.path, symlinks=True)
-
-    def build(self, kernels=(guards.RELEASED, guards.CHECKED), flags=""):
-        command = ["make", "-s", f"WARNINGS={flags}", "CHECK_IMAGE=true", *kernels]
-        made = subprocess.run(command, cwd=self.path, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if made.returncode:
-            said = made.stdout.decode(errors="replace")
-            raise MutantError("it cannot be built\n" + said.strip())
 
     def disk(self, kernel, tests):
         """A disk with one of the kernels and a guest's tests."""
@@ -121,12 +123,10 @@ class Tree:
 
     def restore(self, mutant):
         shutil.copy2(PRISTINE / mutant.file, self.path / mutant.file)
-        for part in OBJECTS:
-            for source in (PRISTINE / "build" / part).rglob("*.o"):
-                target = self.path / source.relative_to(PRISTINE)
-                if not target.exists() or \
-                   target.stat().st_mtime_ns != source.stat().st_mtime_ns:
-                    shutil.copy2(source, target)
+        for source in (PRISTINE / "build").rglob("*.o"):
+            target = self.path / source.relative_to(PRISTINE)
+            if not target.exists() or target.stat().st_mtime_ns != source.stat().st_mtime_ns:
+                shutil.copy2(source, target)
         for room in ("", "check/"):
             for stale in ("kernel", "kernel-nosymbols"):
                 (self.path / f"build/{room}{stale}.elf").unlink(missing_ok=True)
@@ -143,7 +143,6 @@ class Reference:
     def take(self):
         if self.tree is None:
             self.tree = Tree("reference")
-            self.tree.build()
         return self.tree
 
     def objections(self, rows):
@@ -200,7 +199,7 @@ class Court:
         try:
             mutant.apply(tree.path)
             kernels = sorted({kernel for kind in kinds for kernel in guards.KERNELS[kind]})
-            tree.build(kernels, mutant.flags)
+            make_kernels(tree.path, kernels, mutant.flags)
             if "image" in kinds:
                 verdict.objections += guards.check_image(tree, kernels)
             if kinds != {"image"}:
