@@ -5,6 +5,7 @@
  */
 #include "kit.h"
 #include "registers.h"
+#include "victim.h"
 
 #include <string.h>
 
@@ -119,4 +120,37 @@ TEST(fast_path, gives_the_same_results_as_the_general_path)
             expect_regs(&seen[true][i].regs[j], &seen[false][i].regs[j],
                         "fast path against general path");
     }
+}
+
+/* -- who waits can be written to -- */
+
+static uint32_t served;
+
+static void call_once(void *unused)
+{
+    struct message message = {.tag = limen_tag(1, 0, 0)};
+
+    (void)unused;
+    transfer(LIMEN_SYS_CALL, served, 0, LIMEN_FOREVER, &message);
+}
+
+/* A debugger may write the registers of a thread that waits.  Whoever ends its wait must not take
+ * the frame for the one that SYSCALL built, whose RIP and flags stand in RCX and R11 as well. */
+TEST(fast_path, frame_written_while_its_thread_waits_is_exact)
+{
+    struct victim server = new_victim();
+    struct limen_regs regs = victim_regs(&server, snippet_syscall);
+
+    served = make(LIMEN_TYPE_ENDPOINT, 0);
+    regs.rax = LIMEN_SYS_WAIT;
+    regs.rdi = limen_target(served, make(LIMEN_TYPE_REPLY, 0));
+    run_victim(&server, &regs);
+    expect_equal(state_of(server.worker->thread), LIMEN_THREAD_RECEIVING);
+    regs = victim_regs(&server, snippet_ud2);
+    expect_ok(limen_thread_set_regs(server.worker->thread, &regs));
+    spawn(HIGHER, call_once, NULL);
+    regs.rax = LIMEN_OK;
+    regs.rdi = 0;
+    regs.rsi = limen_tag(1, 0, 0);
+    expect_exception(&server, INVALID_OPCODE, 0, &regs);
 }
