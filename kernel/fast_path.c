@@ -104,8 +104,50 @@ static inline void commit_answer(struct thread *self, struct endpoint *endpoint,
     go_on(caller);
 }
 
-/* -- the longer forms: what is ready may come first, words beyond the registers, or more to switch
- * than bases -- */
+/* -- words beyond the registers: they go from page to page, and the registers are full of the
+ * others
+ * -- */
+
+static inline bool copy_pages(const struct thread *from, const struct thread *to, unsigned count)
+{
+    const unsigned first = LIMEN_WORDS_IN_REGISTERS;
+
+    if (count > LIMEN_WORDS_MAX || !from->page || !to->page)
+        return false;
+    arch_copy_words(&to->page->words[first], &from->page->words[first], count - first);
+    return true;
+}
+
+static __attribute__((noinline)) struct limen_regs *
+call_with_pages(struct limen_regs *regs, struct thread *self, const struct slot *slot)
+{
+    struct endpoint *endpoint = slot->object;
+    struct thread *server = endpoint->server;
+
+    if (!copy_pages(self, server, (unsigned)regs->rsi))
+        return arch_syscall_general(regs);
+
+    /* Point of no return. */
+    commit_call(self, endpoint, server);
+    return arch_fast_exit(slot->badge, regs->rsi, regs, regs, &self->arch, &server->arch);
+}
+
+static __attribute__((noinline)) struct limen_regs *reply_wait_with_pages(struct limen_regs *regs,
+                                                                          struct thread *self,
+                                                                          struct endpoint *endpoint,
+                                                                          struct reply *reply)
+{
+    struct thread *caller = reply->caller;
+
+    if (!copy_pages(self, caller, (unsigned)regs->rsi))
+        return arch_syscall_general(regs);
+
+    /* Point of no return. */
+    commit_answer(self, endpoint, reply, caller);
+    return arch_fast_exit(0, regs->rsi, regs, regs, &self->arch, &caller->arch);
+}
+
+/* -- the longer forms: what is ready may come first, or more than bases has to be switched -- */
 
 /* The scheduler would choose this thread once the current one waits. */
 static bool comes_next(const struct thread *thread)
@@ -113,20 +155,14 @@ static bool comes_next(const struct thread *thread)
     return (int)thread->priority >= scheduler_top();
 }
 
-/* Words beyond the registers go from page to page, and the registers are full of the others. */
 static bool place_long(const struct thread *from, const struct thread *to, unsigned count,
                        struct frames *frames)
 {
-    const unsigned first = LIMEN_WORDS_IN_REGISTERS;
-
     if (place_words(from->arch.regs, to->arch.regs, count, frames))
         return true;
-    if (count > LIMEN_WORDS_MAX || !from->page || !to->page)
-        return false;
-    arch_copy_words(&to->page->words[first], &from->page->words[first], count - first);
     frames->low = from->arch.regs;
     frames->high = from->arch.regs;
-    return true;
+    return copy_pages(from, to, count);
 }
 
 static struct limen_regs *leave(struct thread *from, struct thread *to, uint64_t badge,
@@ -211,7 +247,7 @@ struct limen_regs *fast_call(struct limen_regs *regs)
         return call_longer(regs, self);
     struct frames words;
     if (!place_words(regs, server->arch.regs, (unsigned)tag, &words))
-        return call_longer(regs, self);
+        return call_with_pages(regs, self, slot);
 
     /* Point of no return. */
     uint64_t badge = slot->badge;
@@ -241,7 +277,7 @@ struct limen_regs *fast_reply_wait(struct limen_regs *regs)
         return reply_wait_longer(regs, self, endpoint, reply);
     struct frames words;
     if (!place_words(regs, caller->arch.regs, (unsigned)tag, &words))
-        return reply_wait_longer(regs, self, endpoint, reply);
+        return reply_wait_with_pages(regs, self, endpoint, reply);
 
     /* Point of no return. */
     commit_answer(self, endpoint, reply, caller);

@@ -30,8 +30,11 @@ size_t log_read(const struct log *log, uint64_t *position, char *out, size_t siz
     if (from > log->written)
         from = log->written;
     size_t count = log->written - from < size ? (size_t)(log->written - from) : size;
-    for (size_t i = 0; i < count; i++)
-        out[i] = log->bytes[(from + i) & (LOG_SIZE - 1)];
+    /* Up to the end of the ring, and from its start. */
+    size_t at = from & (LOG_SIZE - 1);
+    size_t first = count < LOG_SIZE - at ? count : LOG_SIZE - at;
+    memcpy(out, &log->bytes[at], first);
+    memcpy(out + first, log->bytes, count - first);
     *position = from + count;
     return count;
 }

@@ -234,7 +234,7 @@ static void retype(void)
         {LIMEN_TYPE_THREAD, 0},   {LIMEN_TYPE_SPACE, 14},   {LIMEN_TYPE_FRAME, 12},
         {LIMEN_TYPE_FRAME, 12},   {LIMEN_TYPE_ENDPOINT, 0}, {LIMEN_TYPE_ENDPOINT, 0},
         {LIMEN_TYPE_REPLY, 0},    {LIMEN_TYPE_REPLY, 0},    {LIMEN_TYPE_NOTIFICATION, 0},
-        {LIMEN_TYPE_SPACE, 15},   {LIMEN_TYPE_FRAME, 21},
+        {LIMEN_TYPE_SPACE, 15},   {LIMEN_TYPE_FRAME, 21},   {LIMEN_TYPE_CONTEXT, 0},
     };
     unsigned kind = below(sizeof kinds / sizeof kinds[0]);
     unsigned count = 1 + below(3);
@@ -299,6 +299,7 @@ static void start_thread(uint32_t thread)
     struct limen_regs regs = {.rip = (uint64_t)fuzz_thread, .rsp = next_random(&run.state)};
 
     DO(THREAD, thread, CONFIGURE, OWN_SPACE, SHARED_TABLE, faults);
+    DO(THREAD, thread, SET_CONTEXT, chance(4) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
     DO(THREAD, thread, SET_MESSAGE_PAGE, FRAMES + below(FRAMES_COUNT));
     DO(THREAD, thread, SET_PRIORITY, TEST_PRIORITY - 5 - below(4));
     limen_thread_set_regs(thread, &regs);
@@ -309,7 +310,20 @@ static void use_thread(void)
 {
     uint32_t thread = pick(LIMEN_TYPE_THREAD);
 
-    switch (below(12)) {
+    switch (below(16)) {
+    case 12:
+        DO(THREAD, thread, SET_CONTEXT, maybe(pick(LIMEN_TYPE_CONTEXT)));
+        break;
+    case 13:
+        DO(THREAD, thread, SET_PASSIVE, below(3));
+        break;
+    case 14:
+        DO(CONTEXT, pick(LIMEN_TYPE_CONTEXT), CONFIGURE, below(50000), 50000 + below(200000),
+           chance(8) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
+        break;
+    case 15:
+        DO(CONTEXT, pick(LIMEN_TYPE_CONTEXT), SET_HANDLER, maybe(pick(LIMEN_TYPE_ENDPOINT)));
+        break;
     case 0:
     case 1:
     case 2:
@@ -542,6 +556,13 @@ static void intrude(void *argument)
 
 #define INTRUDERS 2u
 
+/* What it is given it looks at once, and from then on knows. */
+static void given(uint32_t slot)
+{
+    struct limen_capability capability = inspect(slot);
+    shadow_give(slot, &capability);
+}
+
 static void set_up(void)
 {
     uint32_t never = make(LIMEN_TYPE_NOTIFICATION, 0);
@@ -552,18 +573,18 @@ static void set_up(void)
     expect_ok(limen_copy(SHARED_TABLE, SHARED_SELF, 0, SHARED_TABLE, LIMEN_RIGHTS_ALL));
     shadow_reset();
     expect_ok(limen_retype(ARENA, LIMEN_TYPE_UNTYPED, MEMORY_ORDER, MEMORY, 1));
-    shadow_give(MEMORY, LIMEN_TYPE_UNTYPED, LIMEN_RIGHTS_ALL, MEMORY_ORDER, 0);
+    given(MEMORY);
     expect_ok(limen_copy(OWN_TABLE, LINES, 0, IRQ_CONTROL, LIMEN_RIGHTS_ALL));
-    shadow_give(LINES, LIMEN_TYPE_IRQ_CONTROL, LIMEN_RIGHTS_ALL, 0, 0);
+    given(LINES);
     expect_ok(limen_ports_narrow(PORTS, PORT, PORT_LAST, SOME_PORTS));
-    shadow_give(SOME_PORTS, LIMEN_TYPE_PORTS, LIMEN_RIGHTS_ALL, 0, shadow_ports(PORT, PORT_LAST));
+    given(SOME_PORTS);
     expect_ok(limen_copy(OWN_TABLE, COUNTERS, 0, KERNEL, LIMEN_RIGHT_READ));
-    shadow_give(COUNTERS, LIMEN_TYPE_KERNEL, LIMEN_RIGHT_READ, 0, 0);
+    given(COUNTERS);
     for (unsigned i = 0; i < FRAMES_COUNT; i++) {
         uint32_t frame;
         run.pages[i] = map_new(LIMEN_PAGE_ORDER, &frame);
         expect_ok(limen_copy(OWN_TABLE, FRAMES + i, 0, frame, LIMEN_RIGHTS_ALL));
-        shadow_give(FRAMES + i, LIMEN_TYPE_FRAME, LIMEN_RIGHTS_ALL, LIMEN_PAGE_ORDER, 0);
+        given(FRAMES + i);
     }
     for (uint64_t i = 0; i < INTRUDERS; i++) {
         uint32_t memory = make(LIMEN_TYPE_UNTYPED, 16);

@@ -13,7 +13,7 @@ enum { AREA, SHARED }; /* the first tables */
 struct node {
     enum limen_type type; /* NONE: not in use */
     unsigned rights, order;
-    uint64_t badge;
+    uint64_t badge;  /* or what else LIMEN_TABLE_INSPECT tells them apart by */
     uint32_t parent; /* node it was derived from, or NOWHERE */
     uint32_t table;  /* where it is */
     uint32_t index;
@@ -134,10 +134,15 @@ static bool is_derived(uint32_t node, uint32_t from)
     return false;
 }
 
+/* The table that the node is in may be among what goes, and the node with it, but only at last. */
 static void revoke_node(uint32_t node)
 {
+    static bool derived[NODES];
+
     for (uint32_t i = 0; i < NODES; i++)
-        if (nodes[i].type != LIMEN_TYPE_NONE && is_derived(i, node))
+        derived[i] = nodes[i].type != LIMEN_TYPE_NONE && is_derived(i, node);
+    for (uint32_t i = 0; i < NODES; i++)
+        if (derived[i] && nodes[i].type != LIMEN_TYPE_NONE)
             delete_node(i);
 }
 
@@ -180,6 +185,7 @@ static void apply_retype(uint32_t slot, const uint64_t words[8], uint64_t made)
         [LIMEN_TYPE_ENDPOINT] = LIMEN_ENDPOINT_ORDER,
         [LIMEN_TYPE_NOTIFICATION] = LIMEN_NOTIFICATION_ORDER,
         [LIMEN_TYPE_REPLY] = LIMEN_REPLY_ORDER,
+        [LIMEN_TYPE_CONTEXT] = LIMEN_CONTEXT_ORDER,
     };
     uint32_t to = table_named(words[2]);
     struct node new = {
@@ -234,6 +240,18 @@ static void apply_to_table(uint32_t slot, uint32_t label, const uint64_t words[8
     }
 }
 
+static void apply_narrow(uint32_t node, const uint64_t words[8])
+{
+    uint64_t range = nodes[node].badge;
+
+    expect(words[0] >= (range & UINT16_MAX) && words[1] <= range >> 16 && words[0] <= words[1]);
+    new_node(&(struct node){.type = LIMEN_TYPE_PORTS,
+                            .rights = nodes[node].rights,
+                            .badge = words[0] | words[1] << 16,
+                            .parent = node},
+             AREA, index_in(AREA, words[2]));
+}
+
 void shadow_apply(uint32_t slot, uint32_t label, const uint64_t words[8], uint64_t made)
 {
     uint32_t node = node_at(slot);
@@ -253,11 +271,7 @@ void shadow_apply(uint32_t slot, uint32_t label, const uint64_t words[8], uint64
                                 .parent = node_at(words[2])},
                  AREA, index_in(AREA, words[3]));
     else if (type == LIMEN_TYPE_PORTS && label == LIMEN_PORTS_NARROW)
-        new_node(&(struct node){.type = LIMEN_TYPE_PORTS,
-                                .rights = nodes[node].rights,
-                                .badge = shadow_ports(words[0], words[1]),
-                                .parent = node},
-                 AREA, index_in(AREA, words[2]));
+        apply_narrow(node, words);
 }
 
 void shadow_reset(void)
@@ -274,13 +288,14 @@ void shadow_reset(void)
     tables[SHARED].slots = 1u << SHARED_ORDER;
 }
 
-void shadow_give(uint32_t slot, enum limen_type type, unsigned rights, unsigned order,
-                 uint64_t badge)
+void shadow_give(uint32_t slot, const struct limen_capability *capability)
 {
-    new_node(
-        &(struct node){
-            .type = type, .rights = rights, .order = order, .badge = badge, .parent = NOWHERE},
-        AREA, slot - AREA_FIRST);
+    new_node(&(struct node){.type = capability->type,
+                            .rights = capability->rights,
+                            .order = capability->order,
+                            .badge = capability->badge,
+                            .parent = NOWHERE},
+             AREA, slot - AREA_FIRST);
 }
 
 enum limen_type shadow_type(uint32_t slot)

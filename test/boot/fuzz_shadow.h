@@ -30,14 +30,7 @@
 void shadow_reset(void);
 
 /* A capability that is given to the fuzzer, at a slot of the area. */
-void shadow_give(uint32_t slot, enum limen_type type, unsigned rights, unsigned order,
-                 uint64_t badge);
-
-/* What INSPECT says of a range of ports in a badge's place. */
-static inline uint64_t shadow_ports(uint64_t first, uint64_t last)
-{
-    return first | last << 16;
-}
+void shadow_give(uint32_t slot, const struct limen_capability *capability);
 
 /* What is known to be in a slot of the area; LIMEN_TYPE_NONE: nothing. */
 enum limen_type shadow_type(uint32_t slot);

@@ -463,6 +463,14 @@ def bases(subject):
     rsp0, unusual = (Memory("gs", subject.layout[name], "", "", 1)
                      for name in ("CPU_RSP0", "CPU_UNUSUAL"))
     fast_exit = Target(subject.image.address_of("fast_exit"))
+
+    def looks(name):
+        return any(unusual in i.operands for i in subject.instructions_of(name))
+
+    def callers(symbol):
+        return {name for name, i in subject.all_instructions()
+                if i.operands[:1] == (Target(symbol.address),)}
+
     switchers = 0
     for symbol in subject.c_functions():
         body = list(subject.image.body(symbol))
@@ -476,7 +484,7 @@ def bases(subject):
             yield writes[0].address, f"{symbol.name} never takes the slow path"
         if names != switch and not any(i.operands[:1] == (fast_exit,) for i in body):
             yield writes[0].address, f"{symbol.name} switches threads without their bases"
-        if not any(unusual in i.operands for i in body):
+        if not looks(symbol.name) and not all(map(looks, callers(symbol))):
             yield writes[0].address, f"{symbol.name} switches without a look at what is unusual"
     if not switchers:
         yield 0, "nothing switches the kernel stack"
