@@ -25,6 +25,8 @@ JUMP, JUMP_SIZE = 0xE9, 5  # jmp rel32
 IST_WORDS = 7  # of the TSS
 IST_DB = 3  # the word that is #DB's; arch/x86_64/layout.h counts from one
 LONG_TICKS = 1 << 60
+SEGMENT_SIZES = 4, 8  # of the flags that say whether it is open, and of its descriptor
+USER_DATA = 4  # ring 3's data segment, in the GDT; arch/x86_64/layout.h
 HANDLER_STEPS = 20000  # far more instructions than any handler has
 
 NOTHING = re.compile(rb"(?!)")
@@ -42,6 +44,7 @@ class Injector:
         self.vectors = ()
         self.scratch = image["_start"]  # no more needed by the kernel once it runs
         self.ist = self.ist_first = None
+        self.segment = ()
 
     def prepare(self):
         """Stops in the guest at the first round."""
@@ -54,8 +57,9 @@ class Injector:
             # The firmware or the loader, at the same address.
             self.remote.step(registers)
         self.vectors = self.image.vectors(self.remote)
-        ist, longest, turn = (registers.k_gs_base + offset for offset in self.image.offsets(
-            "arch.tss.ist", "arch.max_irqs_off", "slice"))
+        ist, longest, turn, *segment = (registers.k_gs_base + offset for offset in self.image.offsets(
+            "arch.tss.ist", "arch.max_irqs_off", "slice", "arch.unusual", f"arch.gdt[{USER_DATA}]"))
+        self.segment = segment
         self.ist = ist
         self.ist_first = self.remote.read(ist, 8 * IST_WORDS)
         # What on a path depends on how fast the machine is: the longest stretch without interrupts
@@ -85,7 +89,20 @@ class Injector:
             self.remote.set(rip=self.scratch, eflags=registers.eflags | FLAG_TF)
 
     def inject(self, kind, before):
-        """Injects at the present boundary and comes back to it.  What was wrong, or nothing."""
+        """Injects at the present boundary and comes back to it.  What was wrong, or nothing.
+
+        An IRETQ to ring 3 leaves its data segment open, and the next switch takes another way: it is
+        closed again (docs/hazards/selectors.md).
+        """
+        if before.in_kernel:
+            return self.disturb(kind, before)
+        kept = [self.remote.read(place, size) for place, size in zip(self.segment, SEGMENT_SIZES)]
+        wrong = self.disturb(kind, before)
+        for place, value in zip(self.segment, kept):
+            self.remote.write(place, value)
+        return wrong
+
+    def disturb(self, kind, before):
         self.arm(kind, before)
         leaving = self.image.leaving(before.rip)
         self.remote.break_at(*leaving)
