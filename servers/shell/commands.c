@@ -20,7 +20,7 @@ static int help(int count, char **words)
     (void)words;
     for (const struct command *command = commands; command->name != NULL; command++) {
         int width = (int)strlen(command->name) + 1;
-        printf("%s %-*s %s\n", command->name, 20 - width, command->arguments, command->about);
+        printf("%s %-*s %s\n", command->name, 29 - width, command->arguments, command->about);
     }
     return STATUS_OK;
 }
@@ -145,7 +145,7 @@ const struct command commands[] = {
     {"caps", "[NAME]", "lists the capabilities of servers", 1, command_caps},
     {"mem", "", "tells how much memory is granted and free", 1, mem},
     {"log", "", "shows the kernel's log", 1, show_log},
-    {"bench", "[NAME]", "measures the kernel", 1, command_bench},
+    {"bench", "[NAME|all [histogram]]", "measures the kernel", 1, command_bench},
     {"kill", "NAME", "ends a server and takes all it has back", 2, kill_server},
     {"uptime", "", "tells how long the kernel has run", 1, uptime},
     {"poweroff", "", "turns the machine off", 1, poweroff},
