@@ -82,7 +82,7 @@ _Static_assert(ARCH_CPU_SELECTORS == CPU_SELECTORS, "layout.h");
 struct arch_thread {
     struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
     uint64_t stack_top;
-    uint64_t cr3;     /* 0: runs in any address space, as the idle thread does */
+    uint64_t cr3;     /* its space's; 0: runs in any, as the idle thread does */
     uint64_t fs_base; /* these are the thread's while it is not running */
     uint64_t gs_base;
     uint32_t flags; /* ARCH_THREAD_*, and kernel/'s */
@@ -97,7 +97,7 @@ _Static_assert(offsetof(struct arch_thread, gs_base) == THREAD_GS_BASE, "gs_base
 
 struct arch_space {
     uint64_t *top; /* level 4, physical-map address */
-    uint64_t cr3;
+    uint64_t cr3;  /* what to load; with a PCID, if there is one, and then to keep translations */
 };
 
 static inline void *phys_to_virt(uint64_t physical)
@@ -176,13 +176,12 @@ static inline void arch_swap_bases(struct arch_thread *from, const struct arch_t
                      : "r"(to->fs_base), "r"(to->gs_base));
 }
 
-/* The stack and the address space of a switch.  Only the idle thread has no space of its own. */
-static inline void arch_switch_memory(const struct arch_thread *to)
+/* The stack and the address space of a switch.  Only the idle thread has no space of its own, and
+ * leaves the one it finds. */
+static inline void arch_switch_memory(const struct arch_thread *from, const struct arch_thread *to)
 {
-    uint64_t cr3;
     this_arch_cpu->tss.rsp0 = to->stack_top;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-    if (to->cr3 != cr3 && to->cr3 != 0)
+    if (to->cr3 != from->cr3 && to->cr3 != 0)
         __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
 }
 
@@ -226,7 +225,7 @@ arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
 
 static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
 {
-    arch_switch_memory(to);
+    arch_switch_memory(from, to);
     uint32_t unusual = (from->flags | to->flags) & ARCH_THREAD_SWITCH;
     unusual |= this_arch_cpu->unusual & ARCH_CPU_SWITCH;
     if (__builtin_expect(unusual != 0, 0)) {
