@@ -20,12 +20,6 @@ static inline bool names(const struct slot *slot, enum limen_type type, unsigned
     return slot->type == type && slot->rights & right;
 }
 
-/* What the two threads and the processor have that is out of the ordinary. */
-static inline uint32_t unusual(const struct thread *from, const struct thread *to)
-{
-    return from->arch.flags | to->arch.flags | this_cpu->arch.unusual;
-}
-
 /* The frames that the receiver's message registers are to be loaded from.  Four words or eight stay
  * in the sender's; others are put into the receiver's, without a loop. */
 struct frames {
@@ -170,10 +164,10 @@ static struct limen_regs *leave(struct thread *from, struct thread *to, uint64_t
 {
     const unsigned half = LIMEN_WORDS_IN_REGISTERS / 2;
     struct limen_regs *target = to->arch.regs;
-    uint32_t more = (from->arch.flags | to->arch.flags) & ARCH_THREAD_SWITCH;
-    more |= (to->arch.flags & ARCH_THREAD_IRET) | (this_cpu->arch.unusual & ARCH_CPU_SWITCH);
+    uint32_t more = unusual(from, to) & ARCH_SWITCH_LONGER;
+    more |= to->arch.flags & ARCH_THREAD_IRET;
 
-    if (!more)
+    if (!more || (more == ARCH_CPU_SELECTORS && arch_segment_unused()))
         return arch_fast_exit(badge, from->arch.regs->rsi, frames->low, frames->high, &from->arch,
                               &to->arch);
     for (unsigned i = 0; i < half; i++) {

@@ -23,8 +23,10 @@ struct arch_cpu {
 #define ARCH_THREAD_SWITCH 0x7u
 #define ARCH_THREAD_IRET   0x8u
 #define ARCH_THREAD_KERNEL 0x10u
-#define ARCH_CPU_SWITCH    0x3u
-#define ARCH_CPU_KERNEL    0x100u
+#define ARCH_CPU_SELECTORS 0x10000u
+#define ARCH_CPU_SWITCH    0x10000u
+#define ARCH_SWITCH_LONGER (ARCH_THREAD_SWITCH | ARCH_CPU_SWITCH)
+#define ARCH_CPU_KERNEL    0x100000u
 
 struct arch_thread {
     struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
@@ -65,6 +67,16 @@ static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t 
 uint64_t arch_ticks(void);
 void arch_window(void);
 void arch_switch(struct arch_thread *from, struct arch_thread *to);
+
+static inline bool arch_segment_unused(void)
+{
+    return true;
+}
+
+static inline void arch_switch_usual(struct arch_thread *from, struct arch_thread *to)
+{
+    arch_switch(from, to);
+}
 
 static inline bool arch_flags_need_iret(const struct limen_regs *regs)
 {
