@@ -43,6 +43,9 @@ struct limen_regs *ipc_reply_wait(struct limen_regs *regs);
 /* Makes the current thread a caller on the endpoint of a handler. */
 struct limen_regs *ipc_fault(struct thread *thread, struct slot *slot);
 
+/* The same for the handler of its faults, which it has, by the shortest path if that one waits. */
+struct limen_regs *fast_fault(struct thread *thread);
+
 /* One step of emptying a dead object's queue; true when nothing is left. */
 bool endpoint_reap(struct endpoint *endpoint);
 void reply_reap(struct reply *reply);

@@ -232,8 +232,8 @@ static __attribute__((noinline)) struct limen_regs *switch_to(struct cpu *cpu, s
     struct thread *from = cpu->current;
     ASSERT(to->state == LIMEN_THREAD_READY);
 
-    uint32_t more = unusual(from, to) & (ARCH_SWITCH_LONGER | THREAD_METERED | THREAD_IN_KERNEL);
-    if (__builtin_expect(more, 0) && (more != ARCH_CPU_SELECTORS || !arch_segment_unused()))
+    uint32_t flags = unusual(from, to) & (ARCH_SWITCH_LONGER | THREAD_METERED | THREAD_IN_KERNEL);
+    if (arch_switch_is_longer(flags))
         return switch_longer(cpu, to, now);
     ASSERT(to != from && to->payer == from->payer);
     change_current(cpu, to, now);

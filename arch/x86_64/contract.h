@@ -151,21 +151,20 @@ static inline void arch_window(void)
     arch_irqs_off_begin();
 }
 
-void arch_switch_slow(struct arch_thread *from, struct arch_thread *to);
-
 /*
  * Ring 3 can load a data selector at any time without the kernel's knowledge, and to look whether
  * it did takes a read of four registers at each switch.  So its data segment is mostly closed: not
  * in the descriptor table, so that the load faults (docs/hazards/selectors.md).
  */
-static inline void arch_segment_close(void)
+static inline void arch_close_segment(void)
 {
     this_arch_cpu->unusual &= ~ARCH_CPU_SELECTORS;
     this_arch_cpu->gdt[USER_SS / 8] = 0;
 }
 
-/* Closes it after it was open, unless a selector was loaded meanwhile. */
-static inline bool arch_segment_unused(void)
+/* IRETQ opened it for the current thread, whose selectors were null.  Where they still are, as is
+ * nearly always so, it is closed again. */
+static inline bool arch_selectors_are_null(void)
 {
     uint32_t ds, es, fs, gs;
 
@@ -173,9 +172,19 @@ static inline bool arch_segment_unused(void)
                      : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
     if (ds | es | fs | gs)
         return false;
-    arch_segment_close();
+    arch_close_segment();
     return true;
 }
+
+/* Whether a switch has to do more than change bases, where the two threads and the processor
+ * together have these flags. */
+static inline bool arch_switch_is_longer(uint32_t flags)
+{
+    return __builtin_expect(flags, 0) &&
+           (flags != ARCH_CPU_SELECTORS || !arch_selectors_are_null());
+}
+
+void arch_switch_slow(struct arch_thread *from, struct arch_thread *to);
 
 /* The user's GS base is behind SWAPGS while the kernel runs.  Nothing but the paranoid entries,
  * which assume nothing of GS, can come between the two (docs/hazards/swapgs.md). */
@@ -244,11 +253,12 @@ static inline void arch_switch_usual(struct arch_thread *from, const struct arch
     arch_swap_bases(from, to);
 }
 
-static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
+static inline __attribute__((always_inline)) void arch_switch(struct arch_thread *from,
+                                                              struct arch_thread *to)
 {
     arch_switch_memory(to);
-    uint32_t unusual = from->flags | to->flags | this_arch_cpu->unusual;
-    if (unusual & ARCH_SWITCH_LONGER)
+    uint32_t flags = from->flags | to->flags | this_arch_cpu->unusual;
+    if (arch_switch_is_longer(flags & ARCH_SWITCH_LONGER))
         arch_switch_slow(from, to);
     else
         arch_swap_bases(from, to);

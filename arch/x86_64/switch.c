@@ -58,7 +58,7 @@ void arch_switch_slow(struct arch_thread *from, struct arch_thread *to)
     if (selectors)
         selectors_open();
     else
-        arch_segment_close();
+        arch_close_segment();
     if (!selectors && !(this_arch_cpu->unusual & ARCH_CPU_NO_FSGSBASE)) {
         arch_swap_bases(from, to);
     } else {

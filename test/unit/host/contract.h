@@ -23,7 +23,6 @@ struct arch_cpu {
 #define ARCH_THREAD_SWITCH 0x7u
 #define ARCH_THREAD_IRET   0x8u
 #define ARCH_THREAD_KERNEL 0x10u
-#define ARCH_CPU_SELECTORS 0x10000u
 #define ARCH_CPU_SWITCH    0x10000u
 #define ARCH_SWITCH_LONGER (ARCH_THREAD_SWITCH | ARCH_CPU_SWITCH)
 #define ARCH_CPU_KERNEL    0x100000u
@@ -68,9 +67,9 @@ uint64_t arch_ticks(void);
 void arch_window(void);
 void arch_switch(struct arch_thread *from, struct arch_thread *to);
 
-static inline bool arch_segment_unused(void)
+static inline bool arch_switch_is_longer(uint32_t flags)
 {
-    return true;
+    return flags;
 }
 
 static inline void arch_switch_usual(struct arch_thread *from, struct arch_thread *to)
