@@ -20,6 +20,7 @@ import compare  # noqa: E402  (the path above is for these)
 import conditions  # noqa: E402
 import limen  # noqa: E402
 import linux  # noqa: E402
+import page  # noqa: E402
 import report as reports  # noqa: E402
 from machine import BUILD, MachineError  # noqa: E402
 from run import settings_from_environment  # noqa: E402
@@ -98,6 +99,7 @@ def main():
     except (MachineError, compare.Unusable) as error:
         sys.exit(f"bench: {error}")
     (BUILD / "bench.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
+    (BUILD / "bench.html").write_text(page.page(report), encoding="utf-8")
     print(reports.text(report))
     if old:
         print(f"\n{compare.text(base, old, report)}")
