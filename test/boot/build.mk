@@ -4,7 +4,14 @@
 BOOT_TESTS := $(BUILD)/test/boot/tests.elf
 BOOT_TEST_OBJECTS := $(patsubst test/boot/%,$(BUILD)/test/boot/%.o,$(wildcard test/boot/*.c test/boot/*.S))
 
-$(BUILD)/test/boot/%.c.o: test/boot/%.c $(PROTOCOL_HEADERS) servers/build.mk test/boot/build.mk
+# What each call may answer, as a list.
+BOOT_TEST_ERRORS := $(BUILD)/include/limen/errors_declared.h
+
+$(BOOT_TEST_ERRORS): include/limen/errors.toml include/limen/objects.h test/errors.py
+	@mkdir -p $(@D)
+	test/errors.py --header $@
+
+$(BUILD)/test/boot/%.c.o: test/boot/%.c $(PROTOCOL_HEADERS) $(BOOT_TEST_ERRORS) servers/build.mk test/boot/build.mk
 	@mkdir -p $(@D)
 	$(CC) $(SERVER_CFLAGS) -MMD -c -o $@ $<
 

@@ -8,6 +8,7 @@
  * from the N-th on.  After each batch of calls the kernel looks itself over (LIMEN_KERNEL_CHECK),
  * and the fuzzer compares what capabilities there are with those it knows of (fuzz_shadow.h).
  */
+#include "errors.h"
 #include "fuzz_shadow.h"
 #include "fuzz_threads.h"
 
@@ -109,6 +110,18 @@ static _Noreturn void give_up(const char *why)
 
 /* -- one call -- */
 
+static enum limen_type type_of(uint32_t slot)
+{
+    return slot == OWN_TABLE || slot == SHARED_TABLE ? LIMEN_TYPE_TABLE : shadow_type(slot);
+}
+
+/* The error, if any, is one of those that the call is declared to have. */
+static void expect_declared(const struct call *call, enum limen_type type, uint64_t number)
+{
+    if (!may_answer(type, number, call->error))
+        give_up("the last call is not declared to have its error");
+}
+
 /* Makes a call, and keeps account of what it did. */
 static void perform_any(uint32_t slot, uint32_t label, const uint64_t given[8])
 {
@@ -121,7 +134,9 @@ static void perform_any(uint32_t slot, uint32_t label, const uint64_t given[8])
     if (run.calls >= run.trace)
         say_call(run.calls, call);
     run.calls++;
+    enum limen_type type = type_of(slot);
     call->error = invoke(slot, label, words);
+    expect_declared(call, type, type == LIMEN_TYPE_NONE ? SYSTEM_CALL | LIMEN_SYS_CALL : label);
     bool retype = shadow_type(slot) == LIMEN_TYPE_UNTYPED && label == LIMEN_UNTYPED_RETYPE;
     if (call->error == LIMEN_OK || (retype && call->error != LIMEN_NO_RIGHT && words[0] < given[4]))
         shadow_apply(slot, label, given, words[0]);
@@ -447,6 +462,8 @@ static void communicate(void)
     run.calls++;
     call->error =
         transfer(number, slot, maybe(pick(LIMEN_TYPE_REPLY)), now() + below(4000), &message);
+    expect_declared(call, shadow_type(slot),
+                    SYSTEM_CALL | (number & ~(uint64_t)(LIMEN_NONBLOCK | LIMEN_DEADLINE)));
 }
 
 static void act(void)

@@ -126,6 +126,9 @@ struct worker {
     void *argument;
 };
 
+/* The test's own thread. */
+struct worker *own_worker(void);
+
 /* A thread with a stack and a message page, stopped.  Its faults end the test. */
 struct worker *new_worker(unsigned priority);
 
