@@ -64,14 +64,15 @@ bench:
 bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img
 	@:
 
-## 1: make profile shows every instruction.
-LISTING ?= 0
+## The operation of the benchmark that make profile shows.
+OP ?= ipc_roundtrip_0
 
-## Show where the instructions of one benchmark go: make profile NAME=ipc_roundtrip_0
+## Show each instruction of one operation with its line of source, and how many each function has:
+## make profile OP=ipc_roundtrip_0
 .PHONY: profile
 profile:
 	@$(SUBMAKE) bench-files >&2
-	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py
+	@test/bench/profile.py '$(OP)'
 
 ## Break each invariant of the threshold in a kernel of its own, and show who notices.
 .PHONY: mutants
