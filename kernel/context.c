@@ -131,9 +131,8 @@ void context_wake(struct context *context)
 
 struct limen_regs *context_timeout(struct thread *thread)
 {
-    const uint64_t detail[LIMEN_FAULT_DETAIL_WORDS] = {arch_ticks_to_ns(thread->payer->consumed)};
-
-    thread_note_fault(thread, LIMEN_FAULT_TIMEOUT, detail);
+    thread_note_fault(thread, LIMEN_FAULT_TIMEOUT, arch_ticks_to_ns(thread->payer->consumed), 0, 0,
+                      0);
     return ipc_fault(thread, &thread->payer->handler_slot);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The direct switch: a call that finds its server waiting, and an answer whose caller goes on at
- * once.  Both do what the general path (ipc.c) would do, for the one case that matters most, and
- * hand every other over to it, having changed nothing.
+ * The direct switch: a call or a fault that finds its server waiting, and an answer whose caller
+ * goes on at once.  All do what the general path (ipc.c) would do, for the one case that matters
+ * most, and hand every other over to it, having changed nothing.
  *
- * Entered by a jump from the entry file, with the whole frame on the stack and no register to keep,
- * and left by a jump.  docs/fast-path.md goes through it line by line.
+ * The system calls are entered by a jump from the entry file, with the whole frame on the stack and
+ * no register to keep, and left by a jump.  docs/fast-path.md goes through it line by line.
  */
 #include "assert.h"
 #include "context.h"
@@ -13,6 +13,7 @@
 #include "invoke.h"
 #include "ipc.h"
 #include "scheduler.h"
+#include <limen/fault.h>
 #include <limen/message.h>
 
 static inline bool names(const struct slot *slot, enum limen_type type, unsigned right)
@@ -166,21 +167,21 @@ static bool place_long(const struct thread *from, const struct thread *to, unsig
 }
 
 static struct limen_regs *leave(struct thread *from, struct thread *to, uint64_t badge,
-                                const struct frames *frames)
+                                uint64_t tag, const struct frames *frames)
 {
     const unsigned half = LIMEN_WORDS_IN_REGISTERS / 2;
     struct limen_regs *target = to->arch.regs;
+    arch_close_selectors(&from->arch);
     uint32_t more = (from->arch.flags | to->arch.flags) & ARCH_THREAD_SWITCH;
     more |= (to->arch.flags & ARCH_THREAD_IRET) | (this_cpu->arch.unusual & ARCH_CPU_SWITCH);
 
     if (!more)
-        return arch_fast_exit(badge, from->arch.regs->rsi, frames->low, frames->high, &from->arch,
-                              &to->arch);
+        return arch_fast_exit(badge, tag, frames->low, frames->high, &from->arch, &to->arch);
     for (unsigned i = 0; i < half; i++) {
         target->words[i] = frames->low->words[i];
         target->words[half + i] = frames->high->words[half + i];
     }
-    target->rsi = from->arch.regs->rsi;
+    target->rsi = tag;
     target->rdi = badge;
     target->rax = LIMEN_OK;
     arch_switch(&from->arch, &to->arch);
@@ -203,8 +204,11 @@ static __attribute__((noinline)) struct limen_regs *call_longer(struct limen_reg
     /* Point of no return. */
     arch_note_frame(&self->arch);
     commit_call(self, endpoint, server);
-    return leave(self, server, slot->badge, &words);
+    return leave(self, server, slot->badge, regs->rsi, &words);
 }
+
+/* A handler's answer to a fault that leaves the thread's frame as it is. */
+static const uint64_t resume = (uint64_t)LIMEN_FAULT_RESUME << LIMEN_TAG_LABEL_SHIFT;
 
 static __attribute__((noinline)) struct limen_regs *reply_wait_longer(struct limen_regs *regs,
                                                                       struct thread *self,
@@ -212,18 +216,23 @@ static __attribute__((noinline)) struct limen_regs *reply_wait_longer(struct lim
                                                                       struct reply *reply)
 {
     struct thread *caller = reply->caller;
+    bool faulted = thread_is_faulted(caller);
     struct frames words;
 
-    if (unusual(self, caller) & (THREAD_DEADLINE | THREAD_FAULTED | CPU_GENERAL_PATH) ||
+    if (unusual(self, caller) & (THREAD_DEADLINE | CPU_GENERAL_PATH) ||
         self->arch.flags & THREAD_SIGNALLED || !comes_next(caller) ||
-        !place_long(self, caller, (unsigned)regs->rsi, &words) ||
+        !(faulted ? regs->rsi == resume : place_long(self, caller, (unsigned)regs->rsi, &words)) ||
         (self->payer != caller->payer && !context_answer(caller)))
         return arch_syscall_general(regs);
 
     /* Point of no return. */
     arch_note_frame(&self->arch);
     commit_answer(self, endpoint, reply, caller);
-    return leave(self, caller, 0, &words);
+    if (!faulted)
+        return leave(self, caller, 0, regs->rsi, &words);
+    caller->arch.flags &= ~THREAD_FAULTED;
+    arch_switch(&self->arch, &caller->arch);
+    return arch_exit(caller->arch.regs);
 }
 
 /* -- the system calls -- */
@@ -282,4 +291,36 @@ struct limen_regs *fast_reply_wait(struct limen_regs *regs)
     /* Point of no return. */
     commit_answer(self, endpoint, reply, caller);
     return arch_fast_exit(0, tag, words.low, words.high, &self->arch, &caller->arch);
+}
+
+/* -- faults -- */
+
+/* The words of a fault message are loaded from where they stand: what happened is the first four,
+ * the frame all others. */
+struct limen_regs *fast_fault(struct thread *self)
+{
+    const unsigned in_page = LIMEN_WORDS_IN_REGISTERS - LIMEN_FAULT_DETAIL_WORDS;
+    const uint64_t *frame = limen_regs_words(self->arch.regs);
+    const struct slot *slot = &self->fault_slot;
+    const struct endpoint *endpoint = slot->object;
+
+    if (endpoint->state != ENDPOINT_SERVER)
+        return ipc_fault(self, &self->fault_slot);
+    struct thread *server = endpoint->server;
+    if (!server->page || unusual(self, server) & (THREAD_DEADLINE | CPU_GENERAL_PATH) ||
+        !comes_next(server) || (self->payer != server->payer && !context_call(self, server)))
+        return ipc_fault(self, &self->fault_slot);
+
+    /* Point of no return. */
+    arch_note_frame(&self->arch);
+    arch_copy_words(&server->page->words[LIMEN_WORDS_IN_REGISTERS], frame + in_page,
+                    LIMEN_REGS_WORDS - in_page);
+    self->arch.flags |= THREAD_FAULTED;
+    commit_call(self, slot->object, server);
+    const struct frames words = {
+        .low = (const struct limen_regs *)self->fault.detail,
+        .high = (const struct limen_regs *)(frame - LIMEN_FAULT_DETAIL_WORDS),
+    };
+    return leave(self, server, slot->badge, limen_tag(self->fault.label, LIMEN_FAULT_WORDS, 0),
+                 &words);
 }

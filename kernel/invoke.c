@@ -29,7 +29,7 @@ enum limen_error invoke_argument(const struct invocation *call, uint64_t index,
 
 enum limen_error invoke_place(const struct invocation *call, uint64_t index, struct slot **place)
 {
-    if (index - 1 >= call->self->slots - 1)
+    if (!table_has(call->self, index))
         return LIMEN_OUT_OF_RANGE;
     *place = &call->self->table[index];
     return slot_is_empty(*place) ? LIMEN_OK : LIMEN_SLOT_OCCUPIED;

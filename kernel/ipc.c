@@ -71,8 +71,7 @@ static unsigned deliver_words(struct thread *to, unsigned count, const uint64_t 
     for (unsigned i = 0; i < direct; i++)
         target->words[i] = registers[i];
     if (count > direct && to->page) {
-        for (unsigned i = direct; i < count; i++)
-            to->page->words[i] = rest[i];
+        arch_copy_words(&to->page->words[direct], &rest[direct], count - direct);
         return count;
     }
     return direct;
@@ -81,15 +80,16 @@ static unsigned deliver_words(struct thread *to, unsigned count, const uint64_t 
 /* A fault message: what happened, and the whole frame. */
 static void deliver_fault(struct thread *from, struct thread *to)
 {
-    uint64_t words[LIMEN_FAULT_WORDS];
+    const unsigned details = LIMEN_FAULT_DETAIL_WORDS, direct = LIMEN_WORDS_IN_REGISTERS;
     const uint64_t *frame = limen_regs_words(from->arch.regs);
+    struct limen_regs *target = to->arch.regs;
 
-    for (unsigned i = 0; i < LIMEN_FAULT_DETAIL_WORDS; i++)
-        words[i] = from->fault.detail[i];
-    for (unsigned i = 0; i < LIMEN_REGS_WORDS; i++)
-        words[LIMEN_FAULT_DETAIL_WORDS + i] = frame[i];
-    unsigned count = deliver_words(to, LIMEN_FAULT_WORDS, words, words);
-    to->arch.regs->rsi = limen_tag(from->fault.label, count, 0);
+    for (unsigned i = 0; i < direct; i++)
+        target->words[i] = i < details ? from->fault.detail[i] : frame[i - details];
+    if (to->page)
+        arch_copy_words(&to->page->words[direct], &frame[direct - details],
+                        LIMEN_FAULT_WORDS - direct);
+    target->rsi = limen_tag(from->fault.label, to->page ? LIMEN_FAULT_WORDS : direct, 0);
 }
 
 static void deliver(struct thread *from, struct thread *to, bool may_grant)

@@ -53,6 +53,9 @@ struct limen_regs *ipc_reply_wait(struct limen_regs *regs);
 /* Makes the current thread a caller on the endpoint of a handler. */
 struct limen_regs *ipc_fault(struct thread *thread, struct slot *slot);
 
+/* The same for the handler of its faults, which it has, by the shortest path if that one waits. */
+struct limen_regs *fast_fault(struct thread *thread);
+
 /* Sets bits, and wakes who waits for them.  A thread without a context of its own could not run
  * then: it finds them when it waits again. */
 void notification_signal(struct notification *notification, uint64_t bits);

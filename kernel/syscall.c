@@ -45,7 +45,7 @@ static system_call *const system_calls[LIMEN_SYSCALL_COUNT] = {
 };
 
 /* A thread that nobody handles the faults of stops here, and the log is the only one to hear it. */
-static void report_unhandled(const struct thread *thread)
+static __attribute__((noinline)) void report_unhandled(const struct thread *thread)
 {
     const struct limen_regs *regs = thread->arch.regs;
     const char *what = thread->fault.label == LIMEN_FAULT_SYSCALL ? "made unknown system call"
@@ -61,12 +61,11 @@ static void report_unhandled(const struct thread *thread)
     arch_print_regs(regs);
 }
 
-static struct limen_regs *fault(uint32_t label, const uint64_t detail[4])
+static struct limen_regs *fault(struct thread *thread)
 {
-    struct thread *thread = current_thread();
-    thread_note_fault(thread, label, detail);
-    if (slot_is_empty(&thread->fault_slot))
-        report_unhandled(thread);
+    if (__builtin_expect(!slot_is_empty(&thread->fault_slot), 1))
+        return fast_fault(thread);
+    report_unhandled(thread);
     return ipc_fault(thread, &thread->fault_slot);
 }
 
@@ -77,8 +76,8 @@ static struct limen_regs *foreign(struct limen_regs *regs)
     struct thread *thread = current_thread();
 
     if (!thread->reflection.entry) {
-        const uint64_t detail[4] = {regs->rax};
-        return fault(LIMEN_FAULT_SYSCALL, detail);
+        thread_note_fault(thread, LIMEN_FAULT_SYSCALL, regs->rax, 0, 0, 0);
+        return fault(thread);
     }
     regs->r11 = regs->rsp;
     regs->rsp = thread->reflection.stack;
@@ -101,9 +100,10 @@ struct limen_regs *kernel_syscall(struct limen_regs *regs)
 
 struct limen_regs *kernel_exception(struct limen_regs *regs, uint64_t detail0, uint64_t detail1)
 {
-    const uint64_t detail[4] = {regs->origin, regs->error, detail0, detail1};
-    ASSERT(regs == current_thread()->arch.regs);
-    return fault(LIMEN_FAULT_EXCEPTION, detail);
+    struct thread *thread = current_thread();
+    ASSERT(regs == thread->arch.regs);
+    thread_note_fault(thread, LIMEN_FAULT_EXCEPTION, regs->origin, regs->error, detail0, detail1);
+    return fault(thread);
 }
 
 void kernel_count(enum limen_counter counter)

@@ -27,14 +27,6 @@ void thread_create(struct thread *thread)
     thread->arch.flags |= THREAD_METERED; /* no payer yet */
 }
 
-void thread_note_fault(struct thread *thread, uint32_t label, const uint64_t detail[4])
-{
-    thread->fault.label = label;
-    for (unsigned i = 0; i < LIMEN_FAULT_DETAIL_WORDS; i++)
-        thread->fault.detail[i] = detail[i];
-    thread->fault.rip = thread->arch.regs->rip;
-}
-
 void thread_stop(struct thread *thread, enum limen_error error)
 {
     switch (thread->state) {

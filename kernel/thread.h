@@ -15,6 +15,7 @@
 #include "deadline.h"
 #include "list.h"
 #include "slot.h"
+#include <limen/fault.h>
 
 #define PRIORITIES 256u
 
@@ -47,7 +48,7 @@ struct thread {
     struct notification *bound;
     struct { /* the last fault */
         uint32_t label;
-        uint64_t detail[4];
+        uint64_t detail[LIMEN_FAULT_DETAIL_WORDS];
         uint64_t rip;
     } fault;
     struct { /* where foreign system calls continue; entry 0: nowhere */
@@ -78,8 +79,18 @@ static inline bool thread_is_faulted(const struct thread *thread)
 
 void thread_create(struct thread *thread);
 
-/* Keeps in mind what fault the thread raised, for its handler and for people. */
-void thread_note_fault(struct thread *thread, uint32_t label, const uint64_t detail[4]);
+/* Keeps in mind what fault the thread raised, for its handler and for people: its label and the
+ * words that describe it (fault.h). */
+static inline void thread_note_fault(struct thread *thread, uint32_t label, uint64_t word0,
+                                     uint64_t word1, uint64_t word2, uint64_t word3)
+{
+    thread->fault.label = label;
+    thread->fault.detail[0] = word0;
+    thread->fault.detail[1] = word1;
+    thread->fault.detail[2] = word2;
+    thread->fault.detail[3] = word3;
+    thread->fault.rip = thread->arch.regs->rip;
+}
 
 /* Ends whatever the thread waits for, with an error code in RAX unless it waits for a fault
  * handler.  It is in no queue afterwards, and STOPPED. */

@@ -59,7 +59,8 @@ class Settings:
     """What the machine is made of, and what it boots."""
 
     image: Path = BUILD / "limen.img"
-    kernel: Path = BUILD / "kernel.elf"  # for symbols only: the image holds what runs
+    kernel: Path = BUILD / "kernel.elf"  # for symbols only: the image holds what runs ...
+    initrd: Path | None = None  # ... unless this is given: then Linux, which QEMU loads with it
     accel: str = ""  # "tcg", "kvm", or "" to choose
     cpu: str = "max"
     smp: int = 1
@@ -92,28 +93,38 @@ def firmware():
     raise MachineError("there is no OVMF firmware under /usr/share/OVMF: install the package ovmf")
 
 
-def qemu_arguments(settings, variables, cmdline_file):
-    """QEMU's command line, without what the ways of running it differ in."""
-    code, _ = firmware()
-    accel = settings.acceleration()
-    # A saved state goes on with the disk it was saved with.
-    disk = settings.parked_disk if settings.parked else settings.image
+def machine_arguments(settings):
+    """The machine that any guest runs in: QEMU's command line without firmware, disk and guest."""
     arguments = [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config",
-        "-machine", settings.machine, "-accel", accel,
+        "-machine", settings.machine, "-accel", settings.acceleration(),
         "-cpu", settings.cpu, "-smp", str(settings.smp), "-m", str(settings.mem),
         "-display", "none", "-vga", settings.gfx,
-        "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
-        "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
-        "-drive", f"if=none,id=disk,format=raw,snapshot=on,file={disk}",
-        "-device", "virtio-blk-pci,drive=disk,bootindex=0",
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
-        "-fw_cfg", f"name={CMDLINE_FILE},file={cmdline_file}",
     ]
     if settings.icount:
         # A fixed clock and seed, so that the run depends on nothing but the image.
         arguments += ["-icount", "shift=0,sleep=off", "-seed", "1",
                       "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+    return arguments
+
+
+def qemu_arguments(settings, variables, cmdline_file):
+    """QEMU's command line, without what the ways of running it differ in."""
+    if settings.initrd:
+        return [*machine_arguments(settings), "-kernel", str(settings.kernel),
+                "-initrd", str(settings.initrd), "-append", settings.cmdline]
+    code, _ = firmware()
+    # A saved state goes on with the disk it was saved with.
+    disk = settings.parked_disk if settings.parked else settings.image
+    arguments = [
+        *machine_arguments(settings),
+        "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+        "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
+        "-drive", f"if=none,id=disk,format=raw,snapshot=on,file={disk}",
+        "-device", "virtio-blk-pci,drive=disk,bootindex=0",
+        "-fw_cfg", f"name={CMDLINE_FILE},file={cmdline_file}",
+    ]
     if settings.parked:
         arguments += ["-incoming", f"exec:cat {shlex.quote(str(settings.parked))}",
                       "-fw_cfg", f"name={DISK_FILE},file={settings.image}"]

@@ -7,7 +7,7 @@ TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen
               $(BUILD)/test/fuzz/efi_seeds
 include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk test/kills/build.mk
 
-include test/boot/build.mk test/entry/build.mk
+include test/boot/build.mk test/entry/build.mk test/bench/linux/build.mk
 
 ## A regular expression: make test runs only the tests whose names match.
 ONLY ?=
@@ -51,11 +51,14 @@ TIDY_FLAGS_servers = $(SERVER_CFLAGS)
 $(TIDY_ROOMS:%=tidy-%): tidy-%: | $(PROTOCOL_HEADERS)
 	@clang-tidy --quiet $(shell git ls-files -co --exclude-standard ':(glob)$*/**/*.c' ':!servers/lib/template') -- $(TIDY_FLAGS_$*)
 
-## Measure, print the figures beside those recorded of other kernels, and write build/bench.json.
+## make bench also shows what moved since this file, a bench.json of an earlier run.
+BASE ?=
+
+## Measure Limen and, beside it, Linux; print the table, and write build/bench.json and build/bench.html.
 .PHONY: bench
 bench:
-	@$(SUBMAKE) bench-files >&2
-	@test/bench/bench.py
+	@$(SUBMAKE) bench-files $(BUILD)/linux/initramfs.cpio >&2
+	@BASE='$(BASE)' test/bench/bench.py
 
 .PHONY: bench-files
 bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img

@@ -149,6 +149,22 @@ static inline void arch_window(void)
     arch_irqs_off_begin();
 }
 
+/* IRETQ opened ring 3's data segment for a thread that may since have loaded selectors.  Where it
+ * has not, as is nearly always so, the segment is closed again and the switch from it has no more
+ * to do (docs/hazards/selectors.md). */
+static inline void arch_close_selectors(const struct arch_thread *from)
+{
+    uint32_t ds, es, fs, gs;
+    if (!(this_arch_cpu->unusual & ARCH_CPU_SELECTORS) || from->flags & ARCH_THREAD_SELECTORS)
+        return;
+    __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    if (ds | es | fs | gs)
+        return;
+    this_arch_cpu->unusual &= ~ARCH_CPU_SELECTORS;
+    this_arch_cpu->gdt[USER_SS / 8] = 0;
+}
+
 void arch_switch_slow(struct arch_thread *from, struct arch_thread *to);
 
 /* The user's GS base is behind SWAPGS while the kernel runs.  Nothing but the paranoid entries,

@@ -65,10 +65,12 @@ static enum limen_error conditions(struct limen_request *request,
     return LIMEN_OK;
 }
 
+/* Of the last run. */
+static struct samples samples;
+
 static enum limen_error run(struct limen_request *request, uint64_t number, uint64_t *min,
                             uint64_t *p50, uint64_t *p99, uint64_t *max, uint64_t *n)
 {
-    static struct samples samples;
     const struct benchmark_entry *entry;
     enum limen_error error = find(number, &entry);
 
@@ -86,12 +88,24 @@ static enum limen_error run(struct limen_request *request, uint64_t number, uint
     return LIMEN_OK;
 }
 
+static enum limen_error sample(struct limen_request *request, uint64_t rank, uint64_t *value,
+                               uint64_t *count)
+{
+    (void)request;
+    if (rank >= samples.count)
+        return LIMEN_NOT_FOUND;
+    *value = samples.value[rank];
+    *count = samples_equal(&samples, (unsigned)rank);
+    return LIMEN_OK;
+}
+
 int main(void)
 {
     const struct bench_handlers handlers = {
         .conditions = conditions,
         .name = get_name,
         .run = run,
+        .sample = sample,
     };
 
     limen_must("preparing a second address space", partner_prepare());

@@ -55,6 +55,15 @@ struct figures samples_figures(struct samples *samples)
     };
 }
 
+unsigned samples_equal(const struct samples *samples, unsigned rank)
+{
+    unsigned end = rank;
+
+    while (end < samples->count && samples->value[end] == samples->value[rank])
+        end++;
+    return end - rank;
+}
+
 /* -- what is counted -- */
 
 #define KNOWN_INSTRUCTIONS 1000u

@@ -63,6 +63,9 @@ static inline void samples_between(struct samples *samples, uint64_t begin, uint
 /* Sorts the samples, of which there is at least one. */
 struct figures samples_figures(struct samples *samples);
 
+/* How many of the sorted samples, from the one of that rank on, are equal to it. */
+unsigned samples_equal(const struct samples *samples, unsigned rank);
+
 /* What the time-stamp counter counts: "instructions", "cycles", or "" under an emulator that counts
  * neither. */
 const char *stamp_unit(void);

@@ -24,8 +24,24 @@ static enum limen_error print_conditions(uint32_t service)
     return LIMEN_OK;
 }
 
+/* Each value that was taken, and how often. */
+static enum limen_error print_histogram(uint32_t service, const char *name)
+{
+    enum limen_error error = LIMEN_OK;
+
+    printf("histogram %s", name);
+    for (uint64_t rank = 0, value, count; error == LIMEN_OK; rank += count) {
+        error = bench_sample(service, rank, &value, &count);
+        if (error == LIMEN_OK)
+            printf(" %lu:%lu", value, count);
+    }
+    printf("\n");
+    return error == LIMEN_NOT_FOUND ? LIMEN_OK : error;
+}
+
 /* The terminal's own interrupts must not fall into what is measured. */
-static enum limen_error run_in_silence(uint32_t service, uint64_t number, const char *name)
+static enum limen_error run_in_silence(uint32_t service, uint64_t number, const char *name,
+                                       bool histogram)
 {
     uint64_t min, p50, p99, max, n;
 
@@ -36,23 +52,29 @@ static enum limen_error run_in_silence(uint32_t service, uint64_t number, const 
         printf("%-20s %10lu %10lu %10lu %10lu %6lu\n", name, min, p50, p99, max, n);
     else
         printf("%-20s not measured: %s\n", name, limen_error_text(error));
-    return error;
+    return error == LIMEN_OK && histogram ? print_histogram(service, name) : error;
 }
 
 int command_bench(int count, char **words)
 {
     uint32_t service = limen_lookup("bench");
-    const char *only = count > 1 ? words[1] : NULL;
-    enum limen_error error = print_conditions(service);
+    const char *only = count > 1 && strcmp(words[1], "all") != 0 ? words[1] : NULL;
+    bool histogram = count > 2;
+    enum limen_error error;
     bool found = false, failed = false;
 
+    if (histogram && strcmp(words[2], "histogram") != 0) {
+        printf("bench: %s is not the word histogram\n", words[2]);
+        return STATUS_USAGE;
+    }
+    error = print_conditions(service);
     for (uint64_t number = 0; error == LIMEN_OK; number++) {
         char name[BENCH_NAME_NAME_MAX + 1];
         error = bench_name(service, number, name);
         if (error != LIMEN_OK || (only != NULL && strcmp(name, only) != 0))
             continue;
         found = true;
-        enum limen_error verdict = run_in_silence(service, number, name);
+        enum limen_error verdict = run_in_silence(service, number, name, histogram);
         failed |= verdict != LIMEN_OK && (only != NULL || verdict != LIMEN_NOT_SUPPORTED);
     }
     if (error != LIMEN_NOT_FOUND)

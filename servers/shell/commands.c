@@ -20,7 +20,7 @@ static int help(int count, char **words)
     (void)words;
     for (const struct command *command = commands; command->name != NULL; command++) {
         int width = (int)strlen(command->name) + 1;
-        printf("%s %-*s %s\n", command->name, 20 - width, command->arguments, command->about);
+        printf("%s %-*s %s\n", command->name, 29 - width, command->arguments, command->about);
     }
     return STATUS_OK;
 }
@@ -44,30 +44,32 @@ static const char *state_text(uint64_t state)
     return state < sizeof texts / sizeof texts[0] ? texts[state] : "?";
 }
 
+enum limen_error server_info(uint64_t position, struct server_info *info)
+{
+    return process_get(limen_lookup("process"), position, &info->id, info->name, &info->alive,
+                       &info->state, &info->priority, &info->granted, &info->mapped,
+                       &info->nanoseconds, &info->starts, info->reason);
+}
+
 static int ps(int count, char **words)
 {
-    uint32_t process = limen_lookup("process");
+    struct server_info info;
+    enum limen_error error = LIMEN_OK;
 
     (void)count;
     (void)words;
     printf("ID NAME            PRIO  MEMORY  MAPPED   TIME ms STARTS WAITS FOR\n");
-    for (uint64_t position = 0;; position++) {
-        uint64_t id, alive, state, priority, granted, mapped, nanoseconds, starts;
-        char name[PROCESS_GET_NAME_MAX + 1], reason[PROCESS_GET_REASON_MAX + 1];
-        enum limen_error error =
-            process_get(process, position, &id, name, &alive, &state, &priority, &granted, &mapped,
-                        &nanoseconds, &starts, reason);
-        if (error == LIMEN_NOT_FOUND)
-            return STATUS_OK;
-        if (error != LIMEN_OK)
-            return command_failed("ps", error);
-        if (alive == 1)
-            printf("%2lu %-15s %4lu %6luK %6luK %9lu %6lu %s\n", id, name, priority, granted / KIB,
-                   mapped / KIB, nanoseconds / NS_PER_MS, starts, state_text(state));
+    for (uint64_t position = 0; (error = server_info(position, &info)) == LIMEN_OK; position++) {
+        if (info.alive == 1)
+            printf("%2lu %-15s %4lu %6luK %6luK %9lu %6lu %s\n", info.id, info.name, info.priority,
+                   info.granted / KIB, info.mapped / KIB, info.nanoseconds / NS_PER_MS, info.starts,
+                   state_text(info.state));
         else
-            printf("%2lu %-15s %4lu       -       -         - %6lu %s: %s\n", id, name, priority,
-                   starts, alive == 0 ? "dead" : "dead, to be started again", reason);
+            printf("%2lu %-15s %4lu       -       -         - %6lu %s: %s\n", info.id, info.name,
+                   info.priority, info.starts,
+                   info.alive == 0 ? "dead" : "dead, to be started again", info.reason);
     }
+    return error == LIMEN_NOT_FOUND ? STATUS_OK : command_failed("ps", error);
 }
 
 static int mem(int count, char **words)
@@ -143,7 +145,7 @@ const struct command commands[] = {
     {"caps", "[NAME]", "lists the capabilities of servers", 1, command_caps},
     {"mem", "", "tells how much memory is granted and free", 1, mem},
     {"log", "", "shows the kernel's log", 1, show_log},
-    {"bench", "[NAME]", "measures the kernel", 1, command_bench},
+    {"bench", "[NAME|all [histogram]]", "measures the kernel", 1, command_bench},
     {"kill", "NAME", "ends a server and takes all it has back", 2, kill_server},
     {"uptime", "", "tells how long the kernel has run", 1, uptime},
     {"poweroff", "", "turns the machine off", 1, poweroff},

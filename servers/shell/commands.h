@@ -2,7 +2,7 @@
 #ifndef SHELL_COMMANDS_H
 #define SHELL_COMMANDS_H
 
-#include <limen/errors.h>
+#include <protocol/process.h>
 
 #define WORDS_MAX 16
 
@@ -24,6 +24,14 @@ struct command {
 
 /* Ends with an entry without a name. */
 extern const struct command commands[];
+
+/* What init knows of a server. */
+struct server_info {
+    uint64_t id, alive, state, priority, granted, mapped, nanoseconds, starts;
+    char name[PROCESS_GET_NAME_MAX + 1];
+    char reason[PROCESS_GET_REASON_MAX + 1];
+};
+enum limen_error server_info(uint64_t position, struct server_info *info);
 
 /* Says what went wrong; a command's status. */
 int command_failed(const char *what, enum limen_error error);

@@ -45,8 +45,9 @@ static void write_distinction(uint64_t type, uint64_t value, uint64_t order, cha
         text[0] = '\0';
 }
 
-static enum limen_error list_table(uint32_t process, uint64_t position, const char *name)
+static enum limen_error list_table(uint64_t position, const char *name)
 {
+    uint32_t process = limen_lookup("process");
     uint64_t slot, type, rights, distinction, order;
     char given[PROCESS_CAPABILITY_GIVEN_MAX + 1];
 
@@ -65,27 +66,21 @@ static enum limen_error list_table(uint32_t process, uint64_t position, const ch
 
 int command_caps(int count, char **words)
 {
-    uint32_t process = limen_lookup("process");
+    struct server_info info;
+    enum limen_error error = LIMEN_OK;
     bool found = false;
 
     printf("SERVER           SLOT TYPE         RWXG WHICH            GIVEN AS\n");
-    for (uint64_t position = 0;; position++) {
-        uint64_t id, alive, state, priority, granted, mapped, nanoseconds, starts;
-        char name[PROCESS_GET_NAME_MAX + 1], reason[PROCESS_GET_REASON_MAX + 1];
-        enum limen_error error =
-            process_get(process, position, &id, name, &alive, &state, &priority, &granted, &mapped,
-                        &nanoseconds, &starts, reason);
-        if (error == LIMEN_NOT_FOUND)
-            break;
-        if (error != LIMEN_OK)
-            return command_failed("caps", error);
-        if (count > 1 && strcmp(name, words[1]) != 0)
+    for (uint64_t position = 0; (error = server_info(position, &info)) == LIMEN_OK; position++) {
+        if (count > 1 && strcmp(info.name, words[1]) != 0)
             continue;
         found = true;
-        error = list_table(process, position, name);
+        error = list_table(position, info.name);
         if (error != LIMEN_NOT_FOUND)
-            return command_failed("caps", error);
+            break;
     }
+    if (error != LIMEN_NOT_FOUND)
+        return command_failed("caps", error);
     return count == 1 || found ? STATUS_OK : command_failed(words[1], LIMEN_NOT_FOUND);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs the guest's benchmark, prints its figures beside those recorded of other kernels, keeps them.
+"""Measures Limen and, beside it, Linux; prints what that gave, and keeps it as data and as a page.
 
 Under software emulation a cycle means nothing, so instructions are counted, exactly: the same image
 gives the same figures.  On KVM the guest counts cycles.
@@ -9,122 +9,55 @@ gives the same figures.  On KVM the guest counts cycles.
 import argparse
 import json
 import os
-import re
-import subprocess
 import sys
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "ovmf"))
 
-from machine import BUILD, ROOT, Machine, MachineError  # noqa: E402  (the path above is for these)
-from parked import parked  # noqa: E402
+import conditions  # noqa: E402  (the path above is for these)
+import limen  # noqa: E402
+import linux  # noqa: E402
+import report as reports  # noqa: E402
+from machine import BUILD, MachineError  # noqa: E402
 from run import settings_from_environment  # noqa: E402
 
-SECONDS = 300
-# People and scripts rely on these names and their order.
-NAMES = ("null_syscall", "ipc_roundtrip_0", "ipc_roundtrip_4", "ipc_roundtrip_8",
-         "ipc_roundtrip_10", "ipc_roundtrip_64", "ipc_roundtrip_same_0", "notify_wake",
-         "irq_to_user", "fault_roundtrip", "map_unmap", "thread_create_join", "context_switch",
-         "max_irqs_off", "boot_to_init")
-# The one figure that only the kernel with time stamps takes.
-STAMPED = "max_irqs_off"
-COLUMNS = ("min", "p50", "p99", "max", "n")
-
-UNIT = re.compile(r"^unit: (.*)$", re.M)
-TAKEN_OFF = re.compile(r"^taken off .*$", re.M)
-ROW = re.compile(r"^(\w+)" + r" +(\d+)" * len(COLUMNS) + r"$", re.M)
+# What Linux has no equivalent of.
+LIMEN_ALONE = {"ipc_roundtrip_same_0", "max_irqs_off", "boot_to_init"}
+# Of build/bench.json.  Others may read it: a change that is more than an addition takes another.
+VERSION = 2
 
 
-def load(name):
-    return tomllib.loads((HERE / name).read_text(encoding="utf-8"))
-
-
-def output_of(*command):
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
-                          check=True).stdout.strip()
-
-
-def machine_text(settings):
-    """What the figures depend on: the machine, the compiler, the source."""
-    version = re.search(r"version (\S+)", output_of("qemu-system-x86_64", "--version"))[1]
-    parts = [f"QEMU {version}", settings.acceleration()]
-    if settings.icount:
-        parts.append("-icount shift=0")
-    parts += [f"-machine {settings.machine}", f"-cpu {settings.cpu}", f"-smp {settings.smp}",
-              f"{settings.mem} MiB"]
-    if not settings.icount:
-        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        parts.append(re.search(r"model name\s*: (.*)", cpuinfo)[1])
-        parts += [f"{path.name}: {path.read_text(encoding='utf-8').strip()}" for path in
-                  sorted(Path("/sys/devices/system/cpu/vulnerabilities").glob("*"))]
-    parts.append(output_of("clang", "--version").splitlines()[0])
-    parts.append("commit " + output_of("git", "describe", "--always", "--dirty"))
-    return ", ".join(parts)
-
-
-def run_guest(settings, words):
-    """All that the shell's bench command prints."""
-    settings = replace(settings, cmdline=" ".join([settings.cmdline, "quiet cmd=bench", words]))
-    with Machine(parked(settings) if settings.icount else settings) as machine:
-        outcome = machine.finish(SECONDS)
-    if (outcome.kind, outcome.status) != ("exit", 0):
-        raise MachineError("\n".join([outcome.describe(), outcome.log, *outcome.evidence]))
-    return outcome.output
-
-
-def rows(output):
-    return {name: dict(zip(COLUMNS, map(int, figures))) for name, *figures in ROW.findall(output)}
+def measure_linux(settings, measured):
+    """Its figures, or why there are none."""
+    try:
+        theirs = linux.measure(settings, measured["unit"])
+    except linux.Unavailable as reason:
+        return {"missing": str(reason)}
+    samples = {row["name"]: row["n"] for row in measured["results"]}
+    missing = samples.keys() - LIMEN_ALONE - {row["name"] for row in theirs["results"]}
+    if missing:
+        raise MachineError(f"Linux did not measure {', '.join(sorted(missing))}")
+    for row in theirs["results"]:
+        if row["n"] != samples.get(row["name"]):
+            raise MachineError(f"Linux took {row['n']} samples of {row['name']}, and Limen "
+                               f"{samples.get(row['name'], 'none')}")
+    return theirs
 
 
 def measure(settings):
-    """The report that becomes bench.json, and what the guest says of how it measured."""
-    released = run_guest(settings, "")
-    stamped = run_guest(replace(settings, image=BUILD / "measure" / "limen.img",
-                                kernel=BUILD / "measure" / "kernel.elf"), STAMPED)
-    unit = UNIT.search(released)
-    expected = "instructions" if settings.icount else "cycles"
-    if not unit or unit[1] != expected:
-        raise MachineError(f"the guest should count {expected}, but says:\n{released}")
-    figures = rows(released) | rows(stamped)
-    missing = [name for name in NAMES if name not in figures]
-    if missing:
-        raise MachineError(f"not measured: {', '.join(missing)}; the guest says:\n"
-                           f"{released}{stamped}")
-    report = {"machine": machine_text(settings), "unit": expected,
-              "results": [{"name": name, **figures[name]} for name in NAMES]}
-    return report, TAKEN_OFF.findall(released)
-
-
-def print_table(report, remarks):
-    print(f"{report['unit']}, on {report['machine']}")
-    print("\n".join([*remarks, f"{STAMPED}: of the kernel with time stamps, in a run of its own"]))
-    header = ["", *COLUMNS]
-    others = load("recorded.toml") if report["unit"] == "instructions" else None
-    if others:
-        header += ["Linux 6.1", "seL4"]
-        print("Linux and seL4: recorded once on this emulator, not measured here")
-    lines = [header]
-    for row in report["results"]:
-        line = [row["name"], *(str(row[column]) for column in COLUMNS)]
-        if others:
-            theirs = others.get(row["name"], {})
-            line += [theirs.get("linux", ""), theirs.get("sel4", "")]
-        lines.append(line)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    print()
-    for line in lines:
-        cells = [cell.rjust(width) if 1 <= i <= len(COLUMNS) else cell.ljust(width)
-                 for i, (cell, width) in enumerate(zip(line, widths))]
-        print("  ".join(cells).rstrip())
+    """The report that becomes bench.json."""
+    found = conditions.conditions(settings)
+    measured = limen.measure(settings)
+    return {"version": VERSION, "machine": conditions.machine_text(found), "unit": measured["unit"],
+            "conditions": found, **measured, "linux": measure_linux(settings, measured)}
 
 
 def above_ceilings(report):
     """What is wrong with the medians."""
     medians = {row["name"]: row["p50"] for row in report["results"]}
-    for name, ceiling in load("ceilings.toml").items():
+    for name, ceiling in reports.load("ceilings.toml").items():
         print(f"note: {name}: {medians[name]} of at most {ceiling} {report['unit']}")
         if medians[name] > ceiling:
             yield f"{name} takes {medians[name]} {report['unit']}, more than {ceiling}"
@@ -137,10 +70,18 @@ def differences(report, again):
             yield f"two runs differ: {one} and then {other}"
 
 
+def check(settings):
+    """Whether Limen alone keeps to the ceilings, and gives the same figures again."""
+    report, again = limen.measure(settings), limen.measure(settings)
+    wrong = [*above_ceilings(report), *differences(report, again)]
+    print("\n".join(wrong))
+    return 1 if wrong else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true",
-                        help="count instructions; fail above a ceiling, or when a second run differs")
+                        help="count instructions; fail above a ceiling, or if a second run differs")
     options = parser.parse_args()
 
     settings = settings_from_environment(os.environ.get("CMDLINE", ""))
@@ -148,17 +89,13 @@ def main():
         settings = replace(settings, accel="tcg")
     settings = replace(settings, icount=settings.acceleration() == "tcg")
     try:
-        report, remarks = measure(settings)
-        again, _ = measure(settings) if options.check else (report, [])
+        if options.check:
+            return check(settings)
+        report = measure(settings)
     except MachineError as error:
         sys.exit(f"bench: {error}")
-    if options.check:
-        wrong = [*above_ceilings(report), *differences(report, again)]
-        print("\n".join(wrong))
-        return 1 if wrong else 0
-    output = BUILD / "bench.json"
-    output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print_table(report, remarks)
+    (BUILD / "bench.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
+    print(reports.text(report))
     return 0
 
 

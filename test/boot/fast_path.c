@@ -122,6 +122,57 @@ TEST(fast_path, gives_the_same_results_as_the_general_path)
     }
 }
 
+/* -- faults -- */
+
+#define FAULTS 20u
+
+/* What a handler saw: its registers, and the rest of the message in its page. */
+static struct report {
+    struct limen_regs regs;
+    uint64_t rest[LIMEN_FAULT_WORDS - LIMEN_WORDS_IN_REGISTERS];
+} reports[2][FAULTS];
+
+/* Takes the same fault again and again, for the thread is let go on each time just as it is. */
+static uint64_t handle_faults(bool fast)
+{
+    struct victim victim = new_victim();
+    struct limen_regs wrong = victim_regs(&victim, snippet_ud2), regs;
+
+    expect_ok(limen_call4(KERNEL, LIMEN_KERNEL_FAST_PATH, (uint64_t[4]){fast}));
+    uint64_t before = counter(LIMEN_COUNTER_FAST_IPC);
+    run_victim(&victim, &wrong);
+    for (unsigned i = 0; i < FAULTS; i++) {
+        fill_pattern(&regs, NULL, i);
+        memset(limen_message(), 0xa5, sizeof *limen_message());
+        regs.rax = i == 0 ? LIMEN_SYS_WAIT : LIMEN_SYS_REPLY_WAIT;
+        regs.rdi = limen_target(victim.endpoint, victim.reply);
+        regs.rsi = limen_tag(LIMEN_FAULT_RESUME, 0, 0);
+        system_call(&regs);
+        reports[fast][i].regs = regs;
+        memcpy(reports[fast][i].rest, &limen_message()->words[LIMEN_WORDS_IN_REGISTERS],
+               sizeof reports[fast][i].rest);
+        expect_ok((enum limen_error)regs.rax);
+        expect_equal(regs.rsi, limen_tag(LIMEN_FAULT_EXCEPTION, LIMEN_FAULT_WORDS, 0));
+        expect_equal(limen_message()->words[0], 0xa5a5a5a5a5a5a5a5);
+    }
+    return counter(LIMEN_COUNTER_FAST_IPC) - before;
+}
+
+TEST(fast_path, faults_and_their_answers_are_those_of_the_general_path)
+{
+    bool counts = counter(LIMEN_COUNTER_ENTRIES) != 0;
+
+    expect_equal(handle_faults(false), 0);
+    expect_equal(handle_faults(true) >= 2 * (FAULTS - 1), counts);
+    for (unsigned i = 0; i < FAULTS; i++) {
+        struct report *fast = &reports[true][i], *general = &reports[false][i];
+        /* Each round has a victim of its own, and so another stack. */
+        fast->rest[(REGS_RSP - REGS_R12) / 8] -= WORKER_STACK_SIZE;
+        expect_regs(&fast->regs, &general->regs, "a fault's handler");
+        expect(memcmp(fast->rest, general->rest, sizeof fast->rest) == 0);
+    }
+}
+
 /* -- who waits can be written to -- */
 
 static uint32_t go;

@@ -5,6 +5,7 @@
  */
 #include "paths.h"
 
+#include "echo.h"
 #include "kit.h"
 #include "victim.h"
 
@@ -17,9 +18,8 @@
 #define MXCSR_ALL_MASKED 0x1f80u
 #define GS_BASE          0x0000234500000000ul
 
-#define NO_STACK     0x0000000000666000ull /* what needs none runs with this in RSP */
-#define SERVER_LABEL 0x515u
-#define NOWHERE      0x0000000000777000ull /* mapped by nobody */
+#define NO_STACK 0x0000000000666000ull /* what needs none runs with this in RSP */
+#define NOWHERE  0x0000000000777000ull /* mapped by nobody */
 
 static unsigned rounds(void)
 {
@@ -98,22 +98,7 @@ TEST(entry, null_system_call_with_extended_registers)
 
 /* -- IPC -- */
 
-static uint32_t endpoint, reply;
-
-static void echo(void *unused)
-{
-    struct limen_regs regs;
-
-    (void)unused;
-    fill_pattern(&regs, NULL, 0);
-    regs.rax = LIMEN_SYS_WAIT;
-    for (;;) {
-        regs.rdi = limen_target(endpoint, reply);
-        system_call(&regs);
-        regs.rax = LIMEN_SYS_REPLY_WAIT;
-        regs.words[7] = ~regs.words[7];
-    }
-}
+static struct echo server;
 
 /* The same with registers of its own to be kept, which it looks at when the caller is done. */
 static void echo_with_extended_registers(void *unused)
@@ -126,7 +111,7 @@ static void echo_with_extended_registers(void *unused)
     fill_pattern(&regs, NULL, 0);
     regs.rax = LIMEN_SYS_WAIT;
     for (;;) {
-        regs.rdi = limen_target(endpoint, reply);
+        regs.rdi = limen_target(server.endpoint, server.reply);
         system_call(&regs);
         expect_extended(&before);
         regs.rax = LIMEN_SYS_REPLY_WAIT;
@@ -134,17 +119,16 @@ static void echo_with_extended_registers(void *unused)
     }
 }
 
-static void calls(const char *path, bool fast, void (*server)(void *))
+static void calls(const char *path, bool fast, void (*serve)(void *))
 {
     struct limen_regs in, want;
 
     expect_ok(limen_call4(KERNEL, LIMEN_KERNEL_FAST_PATH, (uint64_t[4]){fast}));
-    endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
-    reply = make(LIMEN_TYPE_REPLY, 0);
-    spawn(HIGHER, server, NULL);
+    server = make_echo();
+    spawn(HIGHER, serve, &server);
     fill_pattern(&in, NULL, 0);
     in.rax = LIMEN_SYS_CALL;
-    in.rdi = endpoint;
+    in.rdi = server.endpoint;
     in.rsi = limen_tag(SERVER_LABEL, 8, 0);
     want = in;
     want.rax = LIMEN_OK;
@@ -156,12 +140,12 @@ static void calls(const char *path, bool fast, void (*server)(void *))
 
 TEST(entry, fast_call)
 {
-    calls("IPC call and reply, fast path", true, echo);
+    calls("IPC call and reply, fast path", true, serve_echo);
 }
 
 TEST(entry, general_call)
 {
-    calls("IPC call and reply, general path", false, echo);
+    calls("IPC call and reply, general path", false, serve_echo);
 }
 
 TEST(entry, fast_call_with_extended_registers)

@@ -3,6 +3,7 @@
  * Much at once, and all of it compared: system calls, messages, faults and timer interrupts of
  * threads that preempt each other.  The storm of NMIs comes from outside (storm.py).
  */
+#include "echo.h"
 #include "kit.h"
 #include "paths.h"
 #include "victim.h"
@@ -14,11 +15,10 @@
 #define ENTRIES_DEFAULT 100000ull
 #define BATCH           64u
 #define TICK_NS         100000ull
-#define SERVER_LABEL    0x515u
 
 static uint64_t wanted; /* entries into the kernel, of each of the three loads */
 static uint64_t null_entries, call_entries, fault_entries, ticks;
-static uint32_t endpoint, reply;
+static struct echo server;
 
 static uint64_t number_option(const char *name, uint64_t value)
 {
@@ -62,21 +62,6 @@ static void load_of_null_calls(void *unused)
     }
 }
 
-static void echo(void *unused)
-{
-    struct limen_regs regs;
-
-    (void)unused;
-    fill_pattern(&regs, NULL, 0);
-    regs.rax = LIMEN_SYS_WAIT;
-    for (;;) {
-        regs.rdi = limen_target(endpoint, reply);
-        system_call(&regs);
-        regs.rax = LIMEN_SYS_REPLY_WAIT;
-        regs.words[7] = ~regs.words[7];
-    }
-}
-
 static void load_of_messages(void *unused)
 {
     struct extended pattern;
@@ -86,7 +71,7 @@ static void load_of_messages(void *unused)
     extended_fill(&pattern, 0x80);
     fill_pattern(&in, NULL, 0);
     in.rax = LIMEN_SYS_CALL;
-    in.rdi = endpoint;
+    in.rdi = server.endpoint;
     in.rsi = limen_tag(SERVER_LABEL, 8, 0);
     want = in;
     want.rax = LIMEN_OK;
@@ -138,9 +123,8 @@ TEST(storm, load)
     struct worker *loads[3];
 
     wanted = number_option("entries", ENTRIES_DEFAULT) / 3;
-    endpoint = make(LIMEN_TYPE_ENDPOINT, 0);
-    reply = make(LIMEN_TYPE_REPLY, 0);
-    spawn(LOWER + 1, echo, NULL);
+    server = make_echo();
+    spawn(LOWER + 1, serve_echo, &server);
     spawn(HIGHER, load_of_timers, NULL);
     loads[0] = spawn(LOWER, load_of_null_calls, NULL);
     loads[1] = spawn(LOWER, load_of_messages, NULL);

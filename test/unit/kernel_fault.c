@@ -257,17 +257,24 @@ static void test_suspended_while_faulted(void **state)
 static void test_calls_after_a_fault(void **state)
 {
     (void)state;
-    handler_waits(with_reply());
-    fault();
-    handler_answers(limen_tag(LIMEN_FAULT_RESUME, 0, 0));
-    handler_waits(with_reply());
-    become(scene.worker.thread);
-    enter(LIMEN_SYS_CALL, scene.endpoint, limen_tag(3, 0, 0));
-    assert_int_equal(regs_of(scene.handler.thread)->rsi, limen_tag(3, 0, 0));
-    assert_int_equal(regs_of(scene.handler.thread)->rdi, 0);
-    handler_answers(limen_tag(2, 0, 0));
-    assert_int_equal(scene.worker.thread->state, LIMEN_THREAD_READY);
-    assert_int_equal(regs_of(scene.worker.thread)->rsi, limen_tag(2, 0, 0));
+    for (unsigned at_once = 0; at_once < 2; at_once++) {
+        handler_waits(with_reply());
+        fault();
+        if (at_once) {
+            enter(LIMEN_SYS_REPLY_WAIT, with_reply(), limen_tag(LIMEN_FAULT_RESUME, 0, 0));
+            assert_ptr_equal(current(), scene.worker.thread);
+        } else {
+            handler_answers(limen_tag(LIMEN_FAULT_RESUME, 0, 0));
+            handler_waits(with_reply());
+            become(scene.worker.thread);
+        }
+        enter(LIMEN_SYS_CALL, scene.endpoint, limen_tag(3, 0, 0));
+        assert_int_equal(regs_of(scene.handler.thread)->rsi, limen_tag(3, 0, 0));
+        assert_int_equal(regs_of(scene.handler.thread)->rdi, 0);
+        handler_answers(limen_tag(2, 0, 0));
+        assert_int_equal(scene.worker.thread->state, LIMEN_THREAD_READY);
+        assert_int_equal(regs_of(scene.worker.thread)->rsi, limen_tag(2, 0, 0));
+    }
 }
 
 /* -- foreign system calls -- */

@@ -79,6 +79,11 @@ static inline void arch_note_frame(struct arch_thread *arch)
         arch->flags |= ARCH_THREAD_IRET;
 }
 
+static inline void arch_close_selectors(const struct arch_thread *from)
+{
+    (void)from;
+}
+
 struct limen_regs *arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
                                   const struct limen_regs *high, struct arch_thread *from,
                                   struct arch_thread *to);
