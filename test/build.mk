@@ -5,7 +5,7 @@
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
               $(BUILD)/test/fuzz/efi_seeds
-include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk
+include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk test/kills/build.mk
 
 include test/boot/build.mk test/entry/build.mk test/bench/linux/build.mk
 
