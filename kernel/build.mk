@@ -28,7 +28,7 @@ $(1)/$(ARCH)/%.o: $(ARCH)/%.c
 
 $(1)/$(ARCH)/%.o: $(ARCH)/%.S
 	@mkdir -p $$(@D)
-	$(CC) $(ARCH_FLAGS) $(2) -Iinclude -MMD -MP -c $$< -o $$@
+	$(CC) $(ARCH_FLAGS) -g -fdebug-compilation-dir=. $(2) -Iinclude -MMD -MP -c $$< -o $$@
 
 $(1)/test/check/%.o: test/check/%.c
 	@mkdir -p $$(@D)

@@ -210,6 +210,30 @@ void back_to(struct thread *preempted)
     become(preempted);
 }
 
+static struct {
+    struct thread *by;
+    unsigned at;
+    void (*act)(void);
+} interference;
+
+static void interfere(void)
+{
+    if (host.windows != interference.at || current() != world.init)
+        return;
+    host.window = NULL;
+    preempt(interference.by);
+    interference.act();
+    back_to(world.init);
+}
+
+void at_window(struct thread *by, unsigned after, void (*act)(void))
+{
+    interference.by = by;
+    interference.at = host.windows + after;
+    interference.act = act;
+    host.window = interfere;
+}
+
 void set_words(struct thread *thread, unsigned count, const uint64_t *words)
 {
     for (unsigned i = 0; i < count; i++) {

@@ -113,6 +113,9 @@ void preempt(struct thread *by);
 void back_to(struct thread *preempted);
 extern jmp_buf abandon;
 
+/* In the window after so many others init is preempted, and `by` acts. */
+void at_window(struct thread *by, unsigned after, void (*act)(void));
+
 void set_words(struct thread *thread, unsigned count, const uint64_t *words);
 
 #endif
