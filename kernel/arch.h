@@ -99,7 +99,8 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
                           unsigned order, unsigned rights, enum limen_cache cache);
 void arch_add_table(struct arch_space *space, uint64_t address, const void *page);
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order);
-void arch_space_clear(struct arch_space *space); /* forgets every user mapping and table */
+void arch_space_clear(struct arch_space *space);   /* forgets every user mapping and table */
+void arch_space_destroy(struct arch_space *space); /* once it is clear and no thread has it */
 
 /* Interrupt lines (numbers as in LIMEN_IRQ_CONTROL_ISSUE).  Attach routes the line to this
  * processor, masked.  A level-triggered line is masked again before kernel_irq() is called; one

@@ -303,6 +303,13 @@ void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
     *entry = 0;
 }
 
+void arch_space_destroy(struct arch_space *space)
+{
+    for (uint64_t i = 0; i < ENTRIES; i++)
+        assert_int_equal(space->top[i], 0);
+    space->top = NULL;
+}
+
 void arch_space_clear(struct arch_space *space)
 {
     memset(space->top, 0, LIMEN_PAGE_SIZE);
