@@ -32,13 +32,15 @@ $(BUILD)/font.o: $(BUILD)/font.psf
 
 # -- unit tests, on the host, of what needs no processor --
 
-ARCH_UNIT_PROGRAMS := $(BUILD)/test/unit/arch_acpi
+ARCH_UNIT_PROGRAMS := $(BUILD)/test/unit/arch_acpi $(BUILD)/test/unit/arch_cycles
 
 .PHONY: unit-arch
 unit-arch: $(ARCH_UNIT_PROGRAMS)
-	$<
+	@set -e; for program in $^; do $$program; done
 
-$(BUILD)/test/unit/arch_acpi: test/unit/arch_acpi.c $(ARCH)/acpi.c $(ARCH)/acpi.h
+$(BUILD)/test/unit/arch_acpi: $(ARCH)/acpi.c $(ARCH)/acpi.h
+$(BUILD)/test/unit/arch_cycles: $(ARCH)/cycles.h $(ARCH)/instructions.h
+$(ARCH_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -g -O1 $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -iquote $(ARCH) -iquote test/unit $(filter %.c,$^) -lcmocka -o $@
