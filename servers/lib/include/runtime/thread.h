@@ -28,6 +28,7 @@ struct limen_last_request {
 struct limen_thread_block {
     struct limen_thread_block *self;
     struct limen_message_page *message;
+    uint64_t recovered; /* of a server's first thread: whether limen_state_recover() is done */
     struct limen_last_request last;
     uint32_t output_length;
     char output[LIMEN_OUTPUT_LINE];
