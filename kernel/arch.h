@@ -89,13 +89,15 @@ bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs);
 /* The debug registers, as LIMEN_THREAD_SET_DEBUG says; false when one of them may not be so. */
 bool arch_debug_set(struct arch_thread *arch, const uint64_t addresses[4], uint64_t control);
 
-/* Address spaces.  `top` is a page of cleared memory that becomes the top table. Tables below it
- * come from kernel_take_table().  Map checks nothing but that the place is empty (ALREADY_MAPPED)
- * and that tables last (NO_TABLES; tables already taken stay in the space); the caller has checked
- * alignment, range and W^X.  Unmap leaves no stale translation in any TLB. */
+/* Address spaces.  `top` is a page of cleared memory that becomes the top table.  Map checks
+ * nothing but that the place is empty (ALREADY_MAPPED) and that all tables are there (NO_TABLES),
+ * and without an error changes one entry; the caller has checked alignment, range and W^X.  Add
+ * makes a cleared page the highest table that lacks on the way to a 4 KiB page, and there must be
+ * one that does.  Unmap leaves no stale translation in any TLB. */
 void arch_space_create(struct arch_space *space, void *top);
 enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t physical,
                           unsigned order, unsigned rights, enum limen_cache cache);
+void arch_add_table(struct arch_space *space, uint64_t address, const void *page);
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order);
 void arch_space_clear(struct arch_space *space); /* forgets every user mapping and table */
 
@@ -151,9 +153,6 @@ void *kernel_boot_alloc(size_t pages);
 /* Says that the processor's side has this device to itself: ring 3 will not be given its pages.
  * Before the objects exist, as kernel_boot_alloc. */
 void kernel_boot_keep(uint64_t physical, size_t size);
-
-/* A page for the space's tables, cleared, or NULL. */
-void *kernel_take_table(struct arch_space *space);
 
 /* SYSCALL: `regs` is complete and is the current thread's user frame.  The numbers
  * LIMEN_SYS_CALL and LIMEN_SYS_REPLY_WAIT, without flags, come to the first two (fast_path.c). */

@@ -18,7 +18,8 @@ DURATION = re.compile(r"([1-9][0-9]*)(us|ms)\Z")
 RANGE = re.compile(r"(0x[0-9a-f]+|[0-9]+)(?:-(0x[0-9a-f]+|[0-9]+))?\Z", re.IGNORECASE)
 RESTART = {"never": "LIMEN_RESTART_NEVER", "on-fault": "LIMEN_RESTART_ON_FAULT",
            "always": "LIMEN_RESTART_ALWAYS"}
-KERNEL = {"log": "LIMEN_KERNEL_GRANT_LOG", "counters": "LIMEN_KERNEL_GRANT_COUNTERS"}
+KERNEL = {"log": "LIMEN_KERNEL_GRANT_LOG", "counters": "LIMEN_KERNEL_GRANT_COUNTERS",
+          "control": "LIMEN_KERNEL_GRANT_CONTROL"}
 PORT_MAX = 0xFFFF
 INTERRUPT_MAX = 255
 # The top bit of a server's notification is LIMEN_NOTIFICATION_LOG.

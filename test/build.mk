@@ -5,7 +5,7 @@
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
               $(BUILD)/test/fuzz/efi_seeds
-include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk
+include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk test/kills/build.mk
 
 include test/boot/build.mk test/entry/build.mk test/bench/linux/build.mk
 
@@ -64,14 +64,15 @@ bench:
 bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img
 	@:
 
-## 1: make profile shows every instruction.
-LISTING ?= 0
+## The operation of the benchmark that make profile shows.
+OP ?= ipc_roundtrip_0
 
-## Show where the instructions of one benchmark go: make profile NAME=ipc_roundtrip_0
+## Show each instruction of one operation with its line of source, and how many each function has:
+## make profile OP=ipc_roundtrip_0
 .PHONY: profile
 profile:
 	@$(SUBMAKE) bench-files >&2
-	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py
+	@test/bench/profile.py '$(OP)'
 
 ## Break each invariant of the threshold in a kernel of its own, and show who notices.
 .PHONY: mutants

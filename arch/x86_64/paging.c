@@ -99,50 +99,80 @@ void arch_space_create(struct arch_space *space, void *top)
         space->top[i] = kernel[i];
 }
 
+static unsigned leaf_level(unsigned order)
+{
+    return order == LIMEN_PAGE_ORDER ? 1 : 2;
+}
+
+/* Finds the entry for an address at the level `leaf`; or false, and the one higher up where the way
+ * there ends, at a page or at nothing. */
+static inline __attribute__((always_inline)) bool
+find_entry(const struct arch_space *space, uint64_t address, unsigned leaf, uint64_t **found)
+{
+    uint64_t *table = space->top;
+#pragma clang loop unroll(full)
+    for (unsigned level = LEVELS; level > 0; level--) {
+        uint64_t *entry = entry_of(table, address, level);
+        *found = entry;
+        if (level == leaf)
+            return true;
+        if (!(*entry & PTE_PRESENT) || (level == 2 && *entry & PTE_LARGE))
+            return false;
+        table = table_of(*entry);
+    }
+    return false;
+}
+
+/* The entry of a page, by the rights to it. */
+#define PAGE_CODE (PTE_PRESENT | PTE_USER)
+#define PAGE_DATA (PAGE_CODE | PTE_NX)
+static const uint64_t page_flags[] = {
+    [LIMEN_RIGHT_READ] = PAGE_DATA,
+    [LIMEN_RIGHT_WRITE] = PAGE_DATA | PTE_WRITE,
+    [LIMEN_RIGHT_WRITE | LIMEN_RIGHT_READ] = PAGE_DATA | PTE_WRITE,
+    [LIMEN_RIGHT_EXECUTE] = PAGE_CODE,
+    [LIMEN_RIGHT_EXECUTE | LIMEN_RIGHT_READ] = PAGE_CODE,
+};
+
 enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t physical,
                           unsigned order, unsigned rights, enum limen_cache cache)
 {
     ASSERT(order == LIMEN_PAGE_ORDER || order == LIMEN_LARGE_PAGE_ORDER);
     ASSERT(((address | physical) & ((1ull << order) - 1)) == 0);
     ASSERT(address < LIMEN_USER_END && LIMEN_USER_END - address >= 1ull << order);
-    ASSERT(!(rights & LIMEN_RIGHT_WRITE) || !(rights & LIMEN_RIGHT_EXECUTE));
+    ASSERT(rights < sizeof(page_flags) / sizeof(*page_flags) && page_flags[rights]);
 
-    unsigned leaf = order == LIMEN_PAGE_ORDER ? 1 : 2;
-    uint64_t *table = space->top;
-    for (unsigned level = LEVELS; level > leaf; level--) {
-        uint64_t *entry = entry_of(table, address, level);
-        if (*entry & PTE_LARGE)
-            return LIMEN_ALREADY_MAPPED;
-        if (!(*entry & PTE_PRESENT)) {
-            void *page = kernel_take_table(space);
-            if (!page)
-                return LIMEN_NO_TABLES;
-            *entry = virt_to_phys(page) | PTE_PRESENT | PTE_WRITE | PTE_USER;
-        }
-        table = table_of(*entry);
-    }
-    uint64_t *entry = entry_of(table, address, leaf);
-    if (*entry & PTE_PRESENT)
+    uint64_t *entry;
+    if (!find_entry(space, address, leaf_level(order), &entry))
+        return *entry ? LIMEN_ALREADY_MAPPED : LIMEN_NO_TABLES;
+    if (*entry)
         return LIMEN_ALREADY_MAPPED;
 
-    uint64_t flags = PTE_PRESENT | PTE_USER;
-    flags |= rights & LIMEN_RIGHT_WRITE ? PTE_WRITE : 0;
-    flags |= rights & LIMEN_RIGHT_EXECUTE ? 0 : PTE_NX;
-    flags |= cache == LIMEN_CACHE_NONE ? PTE_UNCACHED : 0;
-    flags |= leaf == 2 ? PTE_LARGE : 0;
-    *entry = physical | flags;
+    uint64_t page = physical | page_flags[rights];
+    if (cache == LIMEN_CACHE_NONE)
+        page |= PTE_UNCACHED;
+    if (order != LIMEN_PAGE_ORDER)
+        page |= PTE_LARGE;
+    *entry = page;
     return LIMEN_OK;
+}
+
+void arch_add_table(struct arch_space *space, uint64_t address, const void *page)
+{
+    uint64_t *entry = NULL;
+    bool all = find_entry(space, address, 1, &entry);
+    ASSERT(!all && !*entry);
+    (void)all;
+    *entry = virt_to_phys(page) | PTE_PRESENT | PTE_WRITE | PTE_USER;
 }
 
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
 {
-    unsigned leaf = order == LIMEN_PAGE_ORDER ? 1 : 2;
-    uint64_t *table = space->top;
-    for (unsigned level = LEVELS; level > leaf; level--) {
-        ASSERT(*entry_of(table, address, level) & PTE_PRESENT);
-        table = table_of(*entry_of(table, address, level));
-    }
-    *entry_of(table, address, leaf) = 0;
+    uint64_t *entry = NULL;
+    bool mapped = find_entry(space, address, leaf_level(order), &entry);
+    ASSERT(mapped && *entry);
+    (void)mapped;
+    *entry = 0;
     /* Without PCIDs only the loaded space has translations in the TLB. */
     if (space->cr3 == read_cr3())
         flush_page(address);

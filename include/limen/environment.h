@@ -68,8 +68,8 @@ struct limen_environment {
     uint64_t state; /* address of the pages of the manifest's key "state", 0: none */
     uint64_t state_size;
     uint32_t life;             /* 1: the server's first; its state pages are clear */
-    uint32_t stopped_life;     /* which life `stopped` is of; 0: it is not known */
-    struct limen_regs stopped; /* the first thread's registers when it ended */
+    uint32_t stopped_life;     /* the last that came past limen_state_recover(); 0: not known */
+    struct limen_regs stopped; /* its first thread's registers when it ended */
     uint32_t slot_count;       /* of the table */
     uint32_t first_free;       /* the slots from here on are empty */
     uint32_t argument_count;

@@ -47,6 +47,7 @@ enum limen_grant_kind {
 enum limen_kernel_grant {
     LIMEN_KERNEL_GRANT_LOG = 1,      /* read the log, and be signalled when init writes to it */
     LIMEN_KERNEL_GRANT_COUNTERS = 2, /* read counters and set them back */
+    LIMEN_KERNEL_GRANT_CONTROL = 3,  /* that, stop the machine, and have the kernel check itself */
 };
 
 /* What init does when the server ends (docs/supervision.md). */

@@ -101,6 +101,8 @@ static enum limen_error give_kernel(struct server *server, uint32_t slot,
 {
     enum limen_error error;
 
+    if (grant->first == LIMEN_KERNEL_GRANT_CONTROL)
+        return limen_copy(server->table, slot, 0, LIMEN_INIT_KERNEL, LIMEN_RIGHTS_ALL);
     if (grant->first != LIMEN_KERNEL_GRANT_LOG)
         return limen_copy(server->table, slot, 0, LIMEN_INIT_KERNEL,
                           LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE);

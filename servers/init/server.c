@@ -107,9 +107,22 @@ bool server_start(struct server *server)
     return true;
 }
 
+/* Whether it has made the stores that the life before left to it.  If not, the next life has to. */
+static bool has_recovered(const struct server *server)
+{
+    const uint64_t block = LIMEN_SERVER_MESSAGE + LIMEN_THREAD_BLOCK_OFFSET;
+    uint64_t recovered = true;
+
+    server_read(server, block + offsetof(struct limen_thread_block, recovered), &recovered,
+                sizeof recovered);
+    return recovered;
+}
+
 /* The next life learns where this one was: see limen_call_and_record(). */
 static void note_registers(struct server *server)
 {
+    if (!has_recovered(server))
+        return;
     bool known = limen_thread_suspend(server->thread) == LIMEN_OK &&
                  limen_thread_get_regs(server->thread, &server->stopped) == LIMEN_OK;
 

@@ -50,7 +50,7 @@ struct server {
     uint32_t endpoint;      /* of the service it provides; 0: none */
     uint32_t state_untyped; /* what the pages of its state are made from; 0: none yet */
     uint32_t state_first;   /* slot of the first one's frame */
-    uint32_t stopped_life;  /* the life that ended with the registers ... */
+    uint32_t stopped_life;  /* the last that recovered, and ended with the registers ... */
     struct limen_regs stopped;
 
     /* While it lives: */

@@ -3,6 +3,7 @@
 #include <runtime/environment.h>
 #include <runtime/panic.h>
 #include <runtime/state.h>
+#include <runtime/thread.h>
 
 void *limen_state(size_t size)
 {
@@ -60,11 +61,12 @@ void limen_state_recover(void)
     const struct limen_environment *environment = limen_environment();
     const struct limen_regs *regs = &environment->stopped;
 
-    if (environment->stopped_life == 0 || environment->stopped_life + 1 != environment->life ||
-        regs->rip < (uint64_t)limen_record_called || regs->rip >= (uint64_t)limen_record_stored ||
-        regs->rax != 0 || regs->rbx - environment->state >= environment->state_size)
-        return;
-    const struct limen_record *record = (const struct limen_record *)regs->rbx;
-    *record->result = regs->rdx;
-    *record->where = record->value;
+    if (environment->stopped_life != 0 && regs->rip >= (uint64_t)limen_record_called &&
+        regs->rip < (uint64_t)limen_record_stored && regs->rax == 0 &&
+        regs->rbx - environment->state < environment->state_size) {
+        const struct limen_record *record = (const struct limen_record *)regs->rbx;
+        *record->result = regs->rdx;
+        *record->where = record->value;
+    }
+    limen_commit(&limen_thread_block()->recovered, true);
 }

@@ -16,9 +16,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "ovmf"))
 
-import conditions  # noqa: E402  (the path above is for these)
+import compare  # noqa: E402  (the path above is for these)
+import conditions  # noqa: E402
 import limen  # noqa: E402
 import linux  # noqa: E402
+import page  # noqa: E402
 import report as reports  # noqa: E402
 from machine import BUILD, MachineError  # noqa: E402
 from run import settings_from_environment  # noqa: E402
@@ -88,14 +90,19 @@ def main():
     if options.check:
         settings = replace(settings, accel="tcg")
     settings = replace(settings, icount=settings.acceleration() == "tcg")
+    base = os.environ.get("BASE", "")
     try:
         if options.check:
             return check(settings)
+        old = compare.load(base) if base else None
         report = measure(settings)
-    except MachineError as error:
+    except (MachineError, compare.Unusable) as error:
         sys.exit(f"bench: {error}")
     (BUILD / "bench.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
+    (BUILD / "bench.html").write_text(page.page(report), encoding="utf-8")
     print(reports.text(report))
+    if old:
+        print(f"\n{compare.text(base, old, report)}")
     return 0
 
 

@@ -44,7 +44,7 @@ def facts(report):
     found = dict(report["conditions"])
     found["Limen's mitigations"] = found.pop("mitigations")
     yield from found.items()
-    yield "overhead", f"two time stamps cost {report['overhead']}, taken off each of Limen's samples"
+    yield "overhead", f"two time stamps cost {report['overhead']}, taken off Limen's samples"
     yield "boot_to_init", f"without {report['calibration']} spent calibrating clocks"
     yield "max_irqs_off", "of the kernel with time stamps, in a run of its own"
     linux = report["linux"]
@@ -55,7 +55,7 @@ def facts(report):
     yield "its command line", linux["command line"]
     yield "its processor", linux["processor"]
     yield "its mitigations", mitigations(linux["vulnerabilities"])
-    yield "its overhead", f"two time stamps cost {linux['overhead']}, taken off each of its samples"
+    yield "its overhead", f"two time stamps cost {linux['overhead']}, taken off its samples"
 
 
 def columns(lines, left):
@@ -67,7 +67,7 @@ def columns(lines, left):
 
 
 def result_lines(report):
-    """One line an operation: Limen, the least of Linux, how many times that is, what was recorded."""
+    """One line an operation: Limen, the least of Linux, their ratio, what was recorded."""
     others = recorded(report)
     yield ["", "Limen", *[""] * (len(COLUMNS) - 1), "Linux", *[""] * (len(FIGURES) + 2)]
     yield ["", *COLUMNS, *FIGURES, "ratio", "Linux's way", "seL4, recorded"]

@@ -38,11 +38,13 @@ inject:
 	@test/entry/inject.py --table
 	@test/entry/inject.py --table --check
 
-## Storm the kernel with NMIs while ring 3 enters it 10 million times, and compare all results.
+## Storm the kernel with NMIs while ring 3 enters it 10 million times, and compare all results; and
+## kill servers of seven kinds 10,000 times under load.
 .PHONY: storm
 storm:
-	@$(SUBMAKE) entry-files >&2
+	@$(SUBMAKE) entry-files kills-files >&2
 	@test/entry/storm.py
+	@test/kills/kills.py 1000 1 10
 
 .PHONY: entry-files
 entry-files: $(BUILD)/test/entry.img $(BUILD)/test/check/entry.img $(BUILD)/ovmf/park.img

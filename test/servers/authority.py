@@ -63,7 +63,7 @@ def granted(server, number):
         badge = number + ((own.index(service) + 1 << 32) if service in own else 0)
         yield Row("endpoint", CALLS, f"badge {badge:#x}", service)
     for right in server.kernel:
-        yield Row("kernel", {"log": "r---", "counters": "rw--"}[right], "", right)
+        yield Row("kernel", {"log": "r---", "counters": "rw--", "control": ALL}[right], "", right)
 
 
 def differences(server, number, rows, makes):

@@ -60,6 +60,9 @@ class Figures(unittest.TestCase):
     def test_rows_are_what_was_measured(self):
         self.assertEqual(figures.rows(OUTPUT), {"null_syscall": ROW})
 
+    def test_a_percentile_is_the_smallest_that_enough_do_not_exceed(self):
+        self.assertEqual(figures.percentile([[1, 1], [2, 1], [3, 1]], 50), 2)
+
     def test_a_row_without_its_histogram(self):
         self.unreadable(OUTPUT.replace("histogram", "histo gram"), "no histogram of null_syscall")
 

@@ -188,10 +188,6 @@ static void looper(void)
 
 static void play_role(const char *role)
 {
-    if (strcmp(role, "reaper") == 0)
-        reaper();
-    if (strcmp(role, "scribe") == 0)
-        scribe();
     if (strcmp(role, "victim") == 0)
         victim();
     if (strcmp(role, "looper") == 0)

@@ -14,11 +14,6 @@ void null_pointer(void);
 /* Lets the shell have its turns. */
 void lower_priority(void);
 
-/* -- kills.c -- */
-
-void reaper(void);
-void scribe(void);
-
 /* -- hostile.c -- */
 
 void victim(void);

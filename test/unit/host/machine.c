@@ -260,12 +260,8 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
         uint64_t *entry = entry_of(table, address, level);
         if (*entry & LEAF)
             return LIMEN_ALREADY_MAPPED;
-        if (!*entry) {
-            void *page = kernel_take_table(space);
-            if (!page)
-                return LIMEN_NO_TABLES;
-            *entry = virt_to_phys(page) | PRESENT;
-        }
+        if (!*entry)
+            return LIMEN_NO_TABLES;
         table = phys_to_virt(*entry & ADDRESS);
     }
     uint64_t *entry = entry_of(table, address, leaf_level(order));
@@ -274,6 +270,24 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
     *entry = physical | PRESENT | LEAF | (uint64_t)rights << RIGHTS_AT |
              (cache == LIMEN_CACHE_NONE ? UNCACHED : 0);
     return LIMEN_OK;
+}
+
+void arch_add_table(struct arch_space *space, uint64_t address, const void *page)
+{
+    const char *bytes = page;
+    uint64_t *table = space->top;
+    for (unsigned level = LEVELS; level > 1; level--) {
+        uint64_t *entry = entry_of(table, address, level);
+        assert_false(*entry & LEAF);
+        if (!*entry) {
+            for (uint64_t i = 0; i < LIMEN_PAGE_SIZE; i++)
+                assert_int_equal(bytes[i], 0);
+            *entry = virt_to_phys(page) | PRESENT;
+            return;
+        }
+        table = phys_to_virt(*entry & ADDRESS);
+    }
+    fail_msg("no table lacks on the way to %lx", address);
 }
 
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)

@@ -39,7 +39,8 @@ struct limen_record {
 uint64_t limen_call_and_record(struct limen_record *record, uint64_t number, uint64_t target,
                                uint64_t tag, const uint64_t words[8]);
 
-/* Does what the end of the last life kept from being done. */
+/* Does what the end of the last life kept from being done, and says that it is done: a life that
+ * ends before leaves it to the next, and does no harm by having done it already. */
 void limen_state_recover(void);
 
 #endif

@@ -30,6 +30,7 @@ struct limen_thread_block {
     struct limen_message_page *message;
     uint32_t joins;        /* signals the notification on which it waits for threads it joins ... */
     uint32_t joins_memory; /* ... and what that is made from; 0: it has not joined any */
+    uint64_t recovered;    /* of a server's first thread: whether limen_state_recover() is done */
     struct limen_last_request last;
     uint32_t output_length;
     char output[LIMEN_OUTPUT_LINE];
