@@ -13,11 +13,6 @@ struct runs {
     unsigned count;
 };
 
-static bool is_taken(const struct runs *runs, unsigned number)
-{
-    return runs->taken[number / BITS] >> number % BITS & 1;
-}
-
 static void mark(struct runs *runs, unsigned first, unsigned count, bool taken)
 {
     for (unsigned i = first; i < first + count; i++) {
@@ -29,16 +24,30 @@ static void mark(struct runs *runs, unsigned first, unsigned count, bool taken)
     }
 }
 
+/* How many numbers from this one on are taken, or are free, as far as one word of the map tells. */
+static unsigned alike(const struct runs *runs, unsigned from, bool taken)
+{
+    uint64_t word = runs->taken[from / BITS];
+    uint64_t others = (taken ? ~word : word) >> from % BITS;
+
+    return others ? (unsigned)__builtin_ctzll(others) : BITS - from % BITS;
+}
+
 /* The first number of the run, or runs->count. */
 static unsigned take_run(struct runs *runs, unsigned from, unsigned count)
 {
-    unsigned length = 0;
+    unsigned first = from, length = 0;
 
-    for (unsigned i = from; i < runs->count; i++) {
-        length = is_taken(runs, i) ? 0 : length + 1;
-        if (length == count) {
-            mark(runs, i + 1 - count, count, true);
-            return i + 1 - count;
+    while (first + count <= runs->count) {
+        if (length >= count) {
+            mark(runs, first, count, true);
+            return first;
+        }
+        unsigned free = alike(runs, first + length, false);
+        length += free;
+        if (free == 0) {
+            first += length + alike(runs, first + length, true);
+            length = 0;
         }
     }
     return runs->count;
