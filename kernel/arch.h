@@ -59,6 +59,10 @@ uint64_t arch_calibration_ticks(void);
 /* Counts the hardware errors that nothing has told of, in LIMEN_COUNTER_MACHINE_CHECKS. */
 void arch_machine_check_poll(void);
 
+/* How many cycles the processor's core ran, not counting those in which it was halted, since the
+ * boot; false where it does not count them. */
+bool arch_core_cycles(uint64_t *cycles);
+
 /* Monotonic nanoseconds to TSC ticks, saturating. */
 uint64_t arch_ns_to_ticks(uint64_t ns);
 uint64_t arch_ticks_to_ns(uint64_t ticks);

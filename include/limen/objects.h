@@ -291,6 +291,7 @@ enum limen_counter {
     LIMEN_COUNTER_SPURIOUS_IRQS = 9,
     LIMEN_COUNTER_SURVIVED = 10, /* exceptions in ring 0 that ring 3 brought about: debug traps held
                                   * up until an entry, and IRETs to where it cannot run */
+    LIMEN_COUNTER_CORE_CYCLES = 11, /* that were not halted; NOT_SUPPORTED if nothing counts them */
     LIMEN_COUNTER_COUNT
 };
 
