@@ -21,12 +21,6 @@ static inline bool names(const struct slot *slot, enum limen_type type, unsigned
     return slot->type == type && slot->rights & right;
 }
 
-/* What the two threads and the processor have that is out of the ordinary. */
-static inline uint32_t unusual(const struct thread *from, const struct thread *to)
-{
-    return from->arch.flags | to->arch.flags | this_cpu->arch.unusual;
-}
-
 /* The frames that the receiver's message registers are to be loaded from.  Four words or eight stay
  * in the sender's; others are put into the receiver's, without a loop. */
 struct frames {
@@ -171,11 +165,10 @@ static struct limen_regs *leave(struct thread *from, struct thread *to, uint64_t
 {
     const unsigned half = LIMEN_WORDS_IN_REGISTERS / 2;
     struct limen_regs *target = to->arch.regs;
-    arch_close_selectors(&from->arch);
-    uint32_t more = (from->arch.flags | to->arch.flags) & ARCH_THREAD_SWITCH;
-    more |= (to->arch.flags & ARCH_THREAD_IRET) | (this_cpu->arch.unusual & ARCH_CPU_SWITCH);
+    uint32_t flags = unusual(from, to) & ARCH_SWITCH_LONGER;
+    flags |= to->arch.flags & ARCH_THREAD_IRET;
 
-    if (!more)
+    if (!arch_switch_is_longer(flags))
         return arch_fast_exit(badge, tag, frames->low, frames->high, &from->arch, &to->arch);
     for (unsigned i = 0; i < half; i++) {
         target->words[i] = frames->low->words[i];

@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "invoke.h"
 #include "ipc.h"
+#include "notification.h"
 #include "scheduler.h"
 #include "space.h"
 #include "table.h"

@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "invoke.h"
 #include "ipc.h"
+#include "notification.h"
 #include "space.h"
 #include "table.h"
 

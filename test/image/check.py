@@ -479,7 +479,9 @@ def bases(subject):
             continue
         switchers += 1
         names = [i.mnemonic for i in body if i.mnemonic in switch]
-        slow = "arch_switch_slow" in subject.functions[symbol.name].calls
+        called = [symbol.name, *subject.functions[symbol.name].calls]
+        slow = any("arch_switch_slow" in subject.functions[name].calls for name in called
+                   if name in subject.functions)
         if names == switch and not slow:
             yield writes[0].address, f"{symbol.name} never takes the slow path"
         if names != switch and not any(i.operands[:1] == (fast_exit,) for i in body):

@@ -226,7 +226,7 @@ static void test_registers_of_a_thread_stopped_in_the_kernel(void **state)
     struct limen_regs in_the_kernel;
     (void)state;
     struct actor actor = make_actor(255, false);
-    actor.thread->resume = &in_the_kernel;
+    thread_set_resume(actor.thread, &in_the_kernel);
     EXPECT(OK, actor.slot, LIMEN_THREAD_SUSPEND);
     assert_int_equal(set_regs(actor.slot, 22, 0), LIMEN_BUSY);
     EXPECT(BUSY, actor.slot, LIMEN_THREAD_GET_REGS, 0);

@@ -14,6 +14,7 @@
 #include "ipc.h"
 #include "irq.h"
 #include "machine.h"
+#include "notification.h"
 #include "scheduler.h"
 #include "space.h"
 #include "table.h"
