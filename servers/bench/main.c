@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The bench server: measures the kernel from where it is used, and answers with figures. */
 #include "benchmarks.h"
+#include "load.h"
 #include "partner.h"
 
 #include <protocol/bench.h>
@@ -75,8 +76,11 @@ static enum limen_error run(struct limen_request *request, uint64_t number, uint
     enum limen_error error = find(number, &entry);
 
     (void)request;
-    if (error == LIMEN_OK)
-        error = benchmark_run(entry, &samples);
+    if (error != LIMEN_OK)
+        return error;
+    load_begin();
+    error = benchmark_run(entry, &samples);
+    load_end();
     if (error != LIMEN_OK)
         return error;
     struct figures figures = samples_figures(&samples);
@@ -109,6 +113,7 @@ int main(void)
     };
 
     limen_must("preparing a second address space", partner_prepare());
+    limen_must("making what the boot options ask for", load_prepare());
     timer_silence();
     bench_serve(&handlers);
 }
