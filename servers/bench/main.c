@@ -29,10 +29,10 @@ const struct benchmark_entry benchmarks[] = {
 
 enum limen_error benchmark_run(const struct benchmark_entry *entry, struct samples *samples)
 {
-    samples->warm_up = entry->laps > 1 ? WARM_UP : 0;
-    samples->wanted = entry->laps;
-    samples->count = 0;
-    return entry->measure(samples);
+    samples_begin(samples, entry->laps > 1 ? WARM_UP : 0, entry->laps);
+    enum limen_error error = entry->measure(samples);
+    samples_end(samples);
+    return error;
 }
 
 static enum limen_error find(uint64_t number, const struct benchmark_entry **entry)

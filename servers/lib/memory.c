@@ -14,11 +14,6 @@ struct runs {
     unsigned *full; /* all below this are taken: not to be looked through again and again */
 };
 
-static bool is_taken(const struct runs *runs, unsigned number)
-{
-    return runs->taken[number / BITS] >> number % BITS & 1;
-}
-
 static void mark(struct runs *runs, unsigned first, unsigned count, bool taken)
 {
     for (unsigned i = first; i < first + count; i++) {
@@ -30,20 +25,33 @@ static void mark(struct runs *runs, unsigned first, unsigned count, bool taken)
     }
 }
 
+/* How many numbers from this one on are taken, or are free, as far as one word of the map tells. */
+static unsigned alike(const struct runs *runs, unsigned from, bool taken)
+{
+    uint64_t word = runs->taken[from / BITS];
+    uint64_t others = (taken ? ~word : word) >> from % BITS;
+
+    return others ? (unsigned)__builtin_ctzll(others) : BITS - from % BITS;
+}
+
 /* The first number of the run, or runs->count. */
 static unsigned take_run(struct runs *runs, unsigned from, unsigned count)
 {
-    unsigned length = 0, first_free = runs->count;
+    unsigned first = from > *runs->full ? from : *runs->full, length = 0;
 
-    for (unsigned i = from > *runs->full ? from : *runs->full; i < runs->count; i++) {
-        length = is_taken(runs, i) ? 0 : length + 1;
-        if (length > 0 && first_free == runs->count)
-            first_free = i;
-        if (length == count) {
-            unsigned first = i + 1 - count;
+    while (first < runs->count && alike(runs, first, true) > 0)
+        first += alike(runs, first, true);
+    *runs->full = first;
+    while (first + count <= runs->count) {
+        if (length >= count) {
             mark(runs, first, count, true);
-            *runs->full = first == first_free ? i + 1 : first_free;
             return first;
+        }
+        unsigned free = alike(runs, first + length, false);
+        length += free;
+        if (free == 0) {
+            first += length + alike(runs, first + length, true);
+            length = 0;
         }
     }
     return runs->count;
