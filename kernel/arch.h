@@ -59,6 +59,10 @@ uint64_t arch_calibration_ticks(void);
 /* Counts the hardware errors that nothing has told of, in LIMEN_COUNTER_MACHINE_CHECKS. */
 void arch_machine_check_poll(void);
 
+/* How many cycles the processor's core ran, not counting those in which it was halted, since the
+ * boot; false where it does not count them. */
+bool arch_core_cycles(uint64_t *cycles);
+
 /* Monotonic nanoseconds to TSC ticks, saturating. */
 uint64_t arch_ns_to_ticks(uint64_t ns);
 uint64_t arch_ticks_to_ns(uint64_t ticks);
@@ -99,7 +103,8 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
                           unsigned order, unsigned rights, enum limen_cache cache);
 void arch_add_table(struct arch_space *space, uint64_t address, const void *page);
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order);
-void arch_space_clear(struct arch_space *space); /* forgets every user mapping and table */
+void arch_space_clear(struct arch_space *space);   /* forgets every user mapping and table */
+void arch_space_destroy(struct arch_space *space); /* once it is clear and no thread has it */
 
 /* Interrupt lines (numbers as in LIMEN_IRQ_CONTROL_ISSUE).  Attach routes the line to this
  * processor, masked.  A level-triggered line is masked again before kernel_irq() is called; one

@@ -151,6 +151,7 @@ bool space_reap(struct space *space)
             slot_drop_step(&space->donations[i]);
             return false;
         }
+    arch_space_destroy(&space->arch);
     return true;
 }
 

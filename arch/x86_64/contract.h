@@ -84,7 +84,7 @@ _Static_assert(ARCH_CPU_SELECTORS == CPU_SELECTORS, "layout.h");
 struct arch_thread {
     struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
     uint64_t stack_top;
-    uint64_t cr3;     /* 0: runs in any address space, as the idle thread does */
+    uint64_t cr3;     /* its space's; 0: runs in any, as the idle thread does */
     uint64_t fs_base; /* these are the thread's while it is not running */
     uint64_t gs_base;
     uint32_t flags; /* ARCH_THREAD_*, and kernel/'s */
@@ -99,7 +99,7 @@ _Static_assert(offsetof(struct arch_thread, gs_base) == THREAD_GS_BASE, "gs_base
 
 struct arch_space {
     uint64_t *top; /* level 4, physical-map address */
-    uint64_t cr3;
+    uint64_t cr3;  /* what to load; with a PCID, if there is one, and then to keep translations */
 };
 
 static inline void *phys_to_virt(uint64_t physical)
@@ -195,13 +195,11 @@ static inline void arch_swap_bases(struct arch_thread *from, const struct arch_t
                      : "r"(to->fs_base), "r"(to->gs_base));
 }
 
-/* The stack and the address space of a switch.  Only the idle thread has no space of its own. */
-static inline void arch_switch_memory(const struct arch_thread *to)
+/* The stack and the address space of a switch between two threads that have spaces of their own. */
+static inline void arch_switch_memory(const struct arch_thread *from, const struct arch_thread *to)
 {
-    uint64_t cr3;
     this_arch_cpu->tss.rsp0 = to->stack_top;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-    if (to->cr3 != cr3 && to->cr3 != 0)
+    if (to->cr3 != from->cr3)
         __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
 }
 
@@ -235,9 +233,7 @@ static inline __attribute__((always_inline)) struct limen_regs *
 arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
                const struct limen_regs *high, struct arch_thread *from, struct arch_thread *to)
 {
-    this_arch_cpu->tss.rsp0 = to->stack_top;
-    if (to->cr3 != from->cr3)
-        __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
+    arch_switch_memory(from, to);
     if (LIMEN_CHECKS)
         arch_check_fast_exit(to->regs);
     return fast_exit(badge, tag, low, high, from, to);
@@ -247,16 +243,18 @@ arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
  * processor that has not either. */
 static inline void arch_switch_usual(struct arch_thread *from, const struct arch_thread *to)
 {
-    this_arch_cpu->tss.rsp0 = to->stack_top;
-    if (to->cr3 != from->cr3)
-        __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
+    arch_switch_memory(from, to);
     arch_swap_bases(from, to);
 }
 
 static inline __attribute__((always_inline)) void arch_switch(struct arch_thread *from,
                                                               struct arch_thread *to)
 {
-    arch_switch_memory(to);
+    /* Only the idle thread has no space of its own, and leaves the one it finds. */
+    if (to->cr3)
+        arch_switch_memory(from, to);
+    else
+        this_arch_cpu->tss.rsp0 = to->stack_top;
     uint32_t flags = from->flags | to->flags | this_arch_cpu->unusual;
     if (arch_switch_is_longer(flags & ARCH_SWITCH_LONGER))
         arch_switch_slow(from, to);

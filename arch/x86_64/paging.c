@@ -4,12 +4,17 @@
  *
  * The upper half of the loader's level-4 table is copied into every address space and its entries
  * never change after boot, so a kernel address means the same in all of them.  Kernel pages are
- * global, the loader's as well, and stay in the TLB when CR3 changes.
+ * global, the loader's as well, and stay in the TLB when CR3 changes.  Ring 3's pages stay as well
+ * where the processor can tell whose they are (docs/threshold.md).
  */
 #include "internal.h"
 
 #define LEVELS     4u
 #define LEVEL_BITS 9u
+
+#define PCIDS            4096u
+#define CPUID_EXTENDED   7u
+#define CPUID_7B_INVPCID 0x400u
 
 /* In the level-4 entry of the processors' areas, halfway up: device registers, mapped at boot. */
 #define DEVICES_BASE (LIMEN_CPUS_BASE + (256ull << 30))
@@ -90,13 +95,36 @@ void paging_init(struct machine *machine)
     write_cr3(virt_to_phys(machine->top));
 }
 
+/* Number 0 is for the spaces that found none left, and what is kept of it is dropped each time that
+ * it is loaded.  Without INVPCID a space could not be rid of a translation but by loading it. */
+void pcids_init(struct machine *machine)
+{
+    if (!(read_cr4() & CR4_PCIDE) || !(cpuid(CPUID_EXTENDED, 0).ebx & CPUID_7B_INVPCID))
+        return;
+    machine->pcids = kernel_boot_alloc(PCIDS * sizeof(*machine->pcids) / PAGE_SIZE);
+    for (uint16_t pcid = PCIDS - 1; pcid > 0; pcid--)
+        machine->pcids[machine->pcid_count++] = pcid;
+}
+
 void arch_space_create(struct arch_space *space, void *top)
 {
-    const uint64_t *kernel = this_machine()->top;
+    struct machine *machine = this_machine();
     space->top = top;
     space->cr3 = virt_to_phys(top);
+    if (machine->pcid_count)
+        space->cr3 |= machine->pcids[--machine->pcid_count] | CR3_KEEP;
     for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
-        space->top[i] = kernel[i];
+        space->top[i] = machine->top[i];
+}
+
+void arch_space_destroy(struct arch_space *space)
+{
+    struct machine *machine = this_machine();
+    /* The idle thread runs on whatever tables were loaded before it: these are about to go. */
+    if ((read_cr3() & PTE_ADDRESS) == virt_to_phys(space->top))
+        write_cr3(virt_to_phys(machine->top));
+    if (space->cr3 & CR3_PCID)
+        machine->pcids[machine->pcid_count++] = space->cr3 & CR3_PCID;
 }
 
 static unsigned leaf_level(unsigned order)
@@ -173,16 +201,20 @@ void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
     ASSERT(mapped && *entry);
     (void)mapped;
     *entry = 0;
-    /* Without PCIDs only the loaded space has translations in the TLB. */
+    /* A space without a PCID has translations in the TLB only while it is loaded.  With one, what
+     * is read of CR3 is never the space's, for CR3_KEEP is not read. */
     if (space->cr3 == read_cr3())
         flush_page(address);
+    else if (space->cr3 & CR3_PCID)
+        flush_pcid(INVPCID_ADDRESS, space->cr3 & CR3_PCID, address);
 }
 
 void arch_space_clear(struct arch_space *space)
 {
     for (unsigned i = 0; i < ENTRIES / 2; i++)
         space->top[i] = 0;
-    /* The idle thread runs on whatever tables were loaded before it: they may be about to go. */
     if (space->cr3 == read_cr3())
-        write_cr3(virt_to_phys(this_machine()->top));
+        write_cr3(space->cr3);
+    else if (space->cr3 & CR3_PCID)
+        flush_pcid(INVPCID_ALL, space->cr3 & CR3_PCID, 0);
 }

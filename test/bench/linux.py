@@ -76,9 +76,10 @@ def kernel_of(package):
     return kernel
 
 
-def boot(settings, kernel):
+def boot(settings, kernel, unit):
     """All that the guest prints."""
-    settings = replace(settings, kernel=kernel, initrd=INITRAMFS, cmdline=COMMAND_LINE)
+    words = f"{COMMAND_LINE} ticks" if unit == "TSC ticks" else COMMAND_LINE
+    settings = replace(settings, kernel=kernel, initrd=INITRAMFS, cmdline=words)
     with Machine(settings) as machine:
         outcome = machine.finish(SECONDS)
     if (outcome.kind, outcome.status) != ("exit", 0):
@@ -109,4 +110,4 @@ def read(text, unit):
 
 
 def measure(settings, unit):
-    return read(boot(settings, kernel_of(fetch())), unit)
+    return read(boot(settings, kernel_of(fetch()), unit), unit)

@@ -53,6 +53,7 @@ void host_reset(void)
     assert_ptr_equal(memory, host_memory);
     memset(&host, 0, sizeof(host));
     host.timer = HOST_NEVER;
+    host.counts_cycles = true;
     if (host_cpu)
         memset(host_cpu, 0, sizeof(*host_cpu));
 }
@@ -83,6 +84,13 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
 
 void arch_machine_check_poll(void)
 {
+}
+
+bool arch_core_cycles(uint64_t *cycles)
+{
+    if (host.counts_cycles)
+        *cycles = 54321;
+    return host.counts_cycles;
 }
 
 uint64_t arch_calibration_ticks(void)
@@ -301,6 +309,13 @@ void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
     uint64_t *entry = entry_of(table, address, leaf_level(order));
     assert_true(*entry & LEAF);
     *entry = 0;
+}
+
+void arch_space_destroy(struct arch_space *space)
+{
+    for (uint64_t i = 0; i < ENTRIES; i++)
+        assert_int_equal(space->top[i], 0);
+    space->top = NULL;
 }
 
 void arch_space_clear(struct arch_space *space)
