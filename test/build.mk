@@ -61,7 +61,8 @@ bench:
 	@BASE='$(BASE)' test/bench/bench.py
 
 .PHONY: bench-files
-bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img
+bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img \
+             $(BUILD)/test/bench/512M/limen.img
 	@:
 
 # The released system but for what the bench server is granted: room for many threads and

@@ -128,15 +128,15 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
 struct limen_regs *host_syscall(struct limen_regs *regs)
 {
     if (regs->rax == LIMEN_SYS_CALL)
-        return fast_call(regs);
+        return fast_call(regs->rdi, regs->rsi);
     if (regs->rax == LIMEN_SYS_REPLY_WAIT)
-        return fast_reply_wait(regs);
+        return fast_reply_wait(regs->rdi, regs->rsi);
     return kernel_syscall(regs);
 }
 
-struct limen_regs *arch_syscall_general(struct limen_regs *regs)
+struct limen_regs *arch_syscall_general(void)
 {
-    return kernel_syscall(regs);
+    return kernel_syscall(host_cpu->current->arch.regs);
 }
 
 struct limen_regs *arch_exit(struct limen_regs *regs)
