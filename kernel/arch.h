@@ -59,6 +59,10 @@ uint64_t arch_calibration_ticks(void);
 /* Counts the hardware errors that nothing has told of, in LIMEN_COUNTER_MACHINE_CHECKS. */
 void arch_machine_check_poll(void);
 
+/* How many cycles the processor's core ran, not counting those in which it was halted, since the
+ * boot; false where it does not count them. */
+bool arch_core_cycles(uint64_t *cycles);
+
 /* Monotonic nanoseconds to TSC ticks, saturating. */
 uint64_t arch_ns_to_ticks(uint64_t ns);
 uint64_t arch_ticks_to_ns(uint64_t ticks);
@@ -114,7 +118,7 @@ void arch_irq_mask(unsigned line);
 
 /* Where fast_call() and fast_reply_wait() end, by jumps: the call takes the way of all others, as
  * if they had not been there; or ring 3 goes on by that frame. */
-struct limen_regs *arch_syscall_general(struct limen_regs *regs);
+struct limen_regs *arch_syscall_general(void);
 struct limen_regs *arch_exit(struct limen_regs *regs);
 
 /* One access to a port, 1, 2 or 4 bytes. */
@@ -155,10 +159,10 @@ void *kernel_boot_alloc(size_t pages);
  * Before the objects exist, as kernel_boot_alloc. */
 void kernel_boot_keep(uint64_t physical, size_t size);
 
-/* SYSCALL: `regs` is complete and is the current thread's user frame.  The numbers
- * LIMEN_SYS_CALL and LIMEN_SYS_REPLY_WAIT, without flags, come to the first two (fast_path.c). */
-struct limen_regs *fast_call(struct limen_regs *regs);
-struct limen_regs *fast_reply_wait(struct limen_regs *regs);
+/* SYSCALL: the current thread's user frame is complete.  The numbers LIMEN_SYS_CALL and
+ * LIMEN_SYS_REPLY_WAIT, without flags, come to the first two (fast_path.c), with RDI and RSI. */
+struct limen_regs *fast_call(uint64_t target, uint64_t tag);
+struct limen_regs *fast_reply_wait(uint64_t target, uint64_t tag);
 struct limen_regs *kernel_syscall(struct limen_regs *regs);
 
 /* An exception raised by the current thread in ring 3.  detail: CR2 or 0, DR6 or 0 (for #MC: status

@@ -9,13 +9,13 @@
 
 /* What keeps messages off the shortest path; in arch.unusual. */
 #define CPU_GENERAL_PATH (ARCH_CPU_KERNEL << 0) /* all of them, on ring 3's wish */
-#define CPU_READY        (ARCH_CPU_KERNEL << 1) /* a thread is ready besides the one that runs */
 
 struct cpu {
     struct arch_cpu arch; /* first: assembly knows its offsets */
     struct thread *current;
     struct thread *next;  /* ready, in no queue, and comes before all that are; or NULL */
-    int top;              /* the highest priority in the queues, or -1 */
+    int top;              /* the highest priority of those ready besides the current, or -1 */
+    int queue_top;        /* the highest in the queues, or -1 */
     uint64_t ready_words; /* a bit for each word of `ready` that is not zero */
     uint64_t ready[PRIORITIES / 64];
     struct list queues[PRIORITIES];

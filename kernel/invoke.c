@@ -58,7 +58,7 @@ struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs)
     regs->rdi = 0;
     regs->rsi = limen_tag(error, call.results, 0);
     /* What most operations end with; the scheduler knows the rest. */
-    if (!(this_cpu->arch.unusual & CPU_READY) && self->state == LIMEN_THREAD_READY && self->payer)
+    if (scheduler_goes_on(self))
         return regs;
     return scheduler_leave();
 }

@@ -19,6 +19,7 @@ void scheduler_init(struct cpu *cpu)
     for (unsigned i = 0; i < PRIORITIES; i++)
         list_init(&cpu->queues[i]);
     cpu->top = -1;
+    cpu->queue_top = -1;
     cpu->slice = arch_ns_to_ticks(SLICE_NS);
     cpu->slice_end = UINT64_MAX;
     cpu->budget_end = UINT64_MAX;
@@ -53,8 +54,6 @@ void scheduler_set_timer(void)
 
 /* -- the threads that are ready -- */
 
-/* A thread more important than all in the queues is `next`, and in none: it is about to run, and
- * that should cost the same whatever else is ready. */
 static __attribute__((noinline)) void put_in_queue(struct cpu *cpu, struct thread *thread,
                                                    bool first)
 {
@@ -64,8 +63,8 @@ static __attribute__((noinline)) void put_in_queue(struct cpu *cpu, struct threa
         unsigned word = thread->priority / BITS;
         cpu->ready[word] |= 1ull << thread->priority % BITS;
         cpu->ready_words |= 1ull << word;
-        if (thread->priority > cpu->top)
-            cpu->top = thread->priority;
+        if (thread->priority > cpu->queue_top)
+            cpu->queue_top = thread->priority;
     }
     if (first)
         list_prepend(queue, &thread->queue);
@@ -73,15 +72,17 @@ static __attribute__((noinline)) void put_in_queue(struct cpu *cpu, struct threa
         list_append(queue, &thread->queue);
 }
 
+/* A thread more important than all that are ready is `next`, and in no queue: it is about to run,
+ * and that should cost the same whatever else is ready. */
 static inline void enqueue(struct cpu *cpu, struct thread *thread, bool first)
 {
     struct thread *next = cpu->next;
 
-    cpu->arch.unusual |= CPU_READY;
-    if (thread->priority <= scheduler_top()) {
+    if (thread->priority <= cpu->top) {
         put_in_queue(cpu, thread, first);
         return;
     }
+    cpu->top = thread->priority;
     cpu->next = thread;
     if (next)
         put_in_queue(cpu, next, true);
@@ -95,17 +96,12 @@ static void queue_is_empty(struct cpu *cpu, unsigned priority)
     cpu->ready[word] &= ~(1ull << priority % BITS);
     if (!cpu->ready[word])
         cpu->ready_words &= ~(1ull << word);
-    cpu->top = -1;
+    cpu->queue_top = -1;
     if (cpu->ready_words) {
         word = BITS - 1 - (unsigned)__builtin_clzll(cpu->ready_words);
-        cpu->top = (int)(word * BITS + BITS - 1 - (unsigned)__builtin_clzll(cpu->ready[word]));
+        cpu->queue_top =
+            (int)(word * BITS + BITS - 1 - (unsigned)__builtin_clzll(cpu->ready[word]));
     }
-}
-
-static void note_ready(struct cpu *cpu)
-{
-    if (!cpu->next && cpu->top < 0)
-        cpu->arch.unusual &= ~CPU_READY;
 }
 
 /* Takes out the one to run next: the idle thread if none is ready. */
@@ -123,7 +119,7 @@ static inline struct thread *take_first(struct cpu *cpu)
             return thread;
         queue_is_empty(cpu, thread->priority);
     }
-    note_ready(cpu);
+    cpu->top = cpu->queue_top;
     return thread;
 }
 
@@ -150,7 +146,8 @@ void scheduler_unready(struct thread *thread)
         if (list_is_empty(&cpu->queues[thread->priority]))
             queue_is_empty(cpu, thread->priority);
     }
-    note_ready(cpu);
+    if (!cpu->next)
+        cpu->top = cpu->queue_top;
 }
 
 /* -- switching -- */
@@ -165,7 +162,7 @@ static inline bool begin_turn(struct cpu *cpu, struct thread *thread, uint64_t n
 
     thread->slice = 0;
     cpu->slice_end = UINT64_MAX;
-    if (!(cpu->arch.unusual & CPU_READY))
+    if (cpu->top < 0)
         return false;
     cpu->slice_end = now + left;
     return now + left < cpu->timer;
@@ -274,9 +271,10 @@ static inline struct limen_regs *preempt(struct cpu *cpu)
     uint64_t now = arch_ticks();
 
     thread->slice = cpu->slice_end == UINT64_MAX ? 0 : cpu->slice_end - now;
-    if (!next || cpu->slice_end <= now || thread->priority < cpu->top)
+    if (!next || cpu->slice_end <= now || thread->priority < cpu->queue_top)
         return preempt_longer(cpu, now);
     cpu->next = thread;
+    cpu->top = thread->priority;
     return switch_to(cpu, next, now);
 }
 
@@ -284,14 +282,12 @@ struct limen_regs *scheduler_leave(void)
 {
     struct cpu *cpu = this_cpu->arch.self;
     struct thread *current = cpu->current;
-    bool runnable = current->state == LIMEN_THREAD_READY;
 
-    if (!runnable || current == &cpu->idle)
+    if (current->state != LIMEN_THREAD_READY || current == &cpu->idle)
         return switch_to_first(cpu);
-    if (!current->payer || scheduler_top() > current->priority)
+    if (!current->payer || cpu->top > current->priority)
         return preempt(cpu);
-    if (cpu->slice_end == UINT64_MAX && cpu->arch.unusual & CPU_READY &&
-        begin_turn(cpu, current, arch_ticks()))
+    if (cpu->slice_end == UINT64_MAX && begin_turn(cpu, current, arch_ticks()))
         return leave_with_timer(cpu);
     return current->arch.regs;
 }
@@ -300,7 +296,7 @@ static __attribute__((noinline)) struct limen_regs *yield_longer(struct cpu *cpu
 {
     struct thread *current = cpu->current;
 
-    if (scheduler_top() < current->priority)
+    if (cpu->top < current->priority)
         return current->arch.regs;
     enqueue(cpu, current, false);
     return switch_to_first(cpu);
@@ -356,7 +352,7 @@ static struct limen_regs *reschedule(struct cpu *cpu, struct limen_regs *regs)
 {
     struct thread *current = cpu->current;
     bool runnable = current->state == LIMEN_THREAD_READY;
-    int top = scheduler_top();
+    int top = cpu->top;
 
     if (current == &cpu->idle)
         return top < 0 ? regs : switch_to_first(cpu);
@@ -366,8 +362,7 @@ static struct limen_regs *reschedule(struct cpu *cpu, struct limen_regs *regs)
         bool counted = cpu->slice_end != UINT64_MAX;
         bool over = counted && arch_ticks() >= cpu->slice_end;
         if (!over || top < current->priority) {
-            if ((over || (!counted && cpu->arch.unusual & CPU_READY)) &&
-                begin_turn(cpu, current, arch_ticks()))
+            if ((over || (!counted && cpu->top >= 0)) && begin_turn(cpu, current, arch_ticks()))
                 set_timer(cpu);
             return regs;
         }

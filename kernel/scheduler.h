@@ -19,11 +19,13 @@ void scheduler_ready(struct thread *thread);
 /* Takes a ready thread that is not running out of its queue. */
 void scheduler_unready(struct thread *thread);
 
-/* The highest priority of a ready thread other than the running one, or -1. */
-static inline int scheduler_top(void)
+/* Whether the current thread may go on as it is: nobody more important is ready, and where anybody
+ * is, its turn has begun. */
+static inline bool scheduler_goes_on(const struct thread *current)
 {
-    const struct thread *next = this_cpu->next;
-    return next ? next->priority : this_cpu->top;
+    int top = this_cpu->top;
+    return current->state == LIMEN_THREAD_READY && current->payer && top <= current->priority &&
+           (top < 0 || this_cpu->slice_end != UINT64_MAX);
 }
 
 /* What the two threads and the processor have that is out of the ordinary. */

@@ -32,15 +32,15 @@ $(BUILD)/font.o: $(BUILD)/font.psf
 
 # -- unit tests, on the host, of what needs no processor, or one that the test can be --
 
-ARCH_UNIT_PROGRAMS := $(BUILD)/test/unit/arch_acpi $(BUILD)/test/unit/arch_paging
+ARCH_UNIT_PROGRAMS := $(addprefix $(BUILD)/test/unit/arch_,acpi cycles paging)
 
 .PHONY: unit-arch
 unit-arch: $(ARCH_UNIT_PROGRAMS)
-	$(patsubst %,% &&,$^) :
+	@set -e; for program in $^; do $$program; done
 
 $(BUILD)/test/unit/arch_acpi: $(ARCH)/acpi.c $(ARCH)/acpi.h
+$(BUILD)/test/unit/arch_cycles: $(ARCH)/cycles.h $(ARCH)/instructions.h
 $(BUILD)/test/unit/arch_paging: $(ARCH)/paging.c $(wildcard $(ARCH)/*.h kernel/*.h include/limen/*.h)
-
 $(ARCH_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -g -O1 $(WARNINGS) -fno-strict-aliasing \

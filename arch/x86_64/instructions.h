@@ -7,20 +7,23 @@
 #include <stdint.h>
 
 /* Model-specific registers, SDM vol. 4. */
-#define MSR_APIC_BASE      0x0000001b
-#define MSR_SYSENTER_CS    0x00000174
-#define MSR_MCG_CAP        0x00000179
-#define MSR_MCG_STATUS     0x0000017a
-#define MSR_MCG_CTL        0x0000017b
-#define MSR_MC0_CTL        0x00000400 /* four to a bank: CTL, STATUS, ADDR, MISC */
-#define MSR_TSC_DEADLINE   0x000006e0
-#define MSR_X2APIC         0x00000800
-#define MSR_EFER           0xc0000080
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_FMASK          0xc0000084
-#define MSR_FS_BASE        0xc0000100
-#define MSR_KERNEL_GS_BASE 0xc0000102
+#define MSR_APIC_BASE        0x0000001b
+#define MSR_SYSENTER_CS      0x00000174
+#define MSR_MCG_CAP          0x00000179
+#define MSR_MCG_STATUS       0x0000017a
+#define MSR_MCG_CTL          0x0000017b
+#define MSR_FIXED_CTR0       0x00000309
+#define MSR_FIXED_CTR_CTRL   0x0000038d
+#define MSR_PERF_GLOBAL_CTRL 0x0000038f
+#define MSR_MC0_CTL          0x00000400 /* four to a bank: CTL, STATUS, ADDR, MISC */
+#define MSR_TSC_DEADLINE     0x000006e0
+#define MSR_X2APIC           0x00000800
+#define MSR_EFER             0xc0000080
+#define MSR_STAR             0xc0000081
+#define MSR_LSTAR            0xc0000082
+#define MSR_FMASK            0xc0000084
+#define MSR_FS_BASE          0xc0000100
+#define MSR_KERNEL_GS_BASE   0xc0000102
 
 /* Control registers, SDM vol. 3, 2.5. */
 #define CR0_PE 0x00000001ull

@@ -129,6 +129,9 @@ bool fpu_first_use(void);
 void machine_check_init(void);
 struct limen_regs *machine_check(struct limen_regs *regs);
 
+/* cycles.c */
+void cycles_init(void);
+
 /* apic.c */
 void apic_init(struct machine *machine);
 void apic_end_of_interrupt(void);

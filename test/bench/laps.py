@@ -165,7 +165,8 @@ def trace(settings, names=tuple(OPERATIONS)):
     """A trace of each of these benchmarks: of a lap that takes as long as the median does."""
     programs = Program(settings.kernel), Program(BUILD / "servers" / "bench.elf")
     # All of them, for what ran before may change what an operation finds.
-    settings = replace(settings, accel="tcg", icount=True, cmdline="quiet cmd=bench")
+    settings = replace(settings, accel="tcg", icount=True,
+                       cmdline=f"{settings.cmdline} quiet cmd=bench")
     with Machine(parked(settings)) as machine:
         tracer = Tracer(machine, *programs)
         found = {name: tracer.laps(place) for name, place in OPERATIONS.items() if name in names}

@@ -48,11 +48,15 @@ class Program:
                 self.symbols[name] = address
                 owners |= {at: name for at in range(address, address + size)}
         self.instructions = {}
+        lock = None
         for line in self._listed("llvm-objdump", "-d", "--no-show-raw-insn").splitlines():
-            if match := INSTRUCTION.match(line):
-                address = int(match[1], 16)
-                text = " ".join(match[2].split("#")[0].split())
-                self.instructions[address] = Instruction(address, owners.get(address, ""), text)
+            if not (match := INSTRUCTION.match(line)):
+                continue
+            address, text = int(match[1], 16), " ".join(match[2].split("#")[0].split())
+            if lock is not None:  # the prefix is listed as if it were an instruction
+                address, text = lock, f"lock {text}"
+            lock = address if text == "lock" else None
+            self.instructions[address] = Instruction(address, owners.get(address, ""), text)
 
     def _listed(self, *command):
         return subprocess.run([*command, self.path], check=True, capture_output=True,

@@ -145,7 +145,7 @@ static void test_everything_goes_with_the_memory(void **state)
     EXPECT(OK, INIT, LIMEN_TABLE_REVOKE, world.untyped);
     assert_true(all_memory_is_back());
     assert_null(world.init->page);
-    assert_int_equal(scheduler_top(), -1);
+    assert_int_equal(host_cpu->top, -1);
     for (unsigned i = 0; i < HOST_IRQS; i++)
         assert_false(host.irqs[i].attached);
 }

@@ -240,7 +240,7 @@ static void use_thread(void)
 {
     unsigned thread = pick(LIMEN_TYPE_THREAD);
 
-    switch (below(12)) {
+    switch (below(13)) {
     case 0:
     case 1:
         DO(thread, LIMEN_THREAD_CONFIGURE, pick(LIMEN_TYPE_SPACE), pick(LIMEN_TYPE_TABLE),
@@ -257,6 +257,10 @@ static void use_thread(void)
         break;
     case 5:
         DO(thread, LIMEN_THREAD_RESUME, 0);
+        break;
+    case 12:
+        DO(thread, LIMEN_THREAD_LAUNCH, random_number(), random_number(), 0, 0,
+           maybe(pick(LIMEN_TYPE_FRAME)), below(257));
         break;
     case 6:
         DO(thread, LIMEN_THREAD_SUSPEND, 0);

@@ -47,14 +47,14 @@ static void test_every_operation_needs_its_right(void **state)
     (void)state;
     unsigned read = copy_of(scene.thread, LIMEN_RIGHT_READ);
     unsigned write = copy_of(scene.thread, LIMEN_RIGHT_WRITE);
-    for (uint32_t label = LIMEN_THREAD_CONFIGURE; label <= LIMEN_THREAD_SET_PASSIVE; label++) {
+    for (uint32_t label = LIMEN_THREAD_CONFIGURE; label <= LIMEN_THREAD_LAUNCH; label++) {
         bool reads = label == LIMEN_THREAD_GET_REGS || label == LIMEN_THREAD_INFO ||
                      label == LIMEN_THREAD_WAIT_INFO;
         EXPECT(NO_RIGHT, scene.weak, label, 0);
         EXPECT(NO_RIGHT, reads ? write : read, label, 0);
     }
     EXPECT(BAD_OPERATION, write, 0, 0);
-    EXPECT(BAD_OPERATION, write, LIMEN_THREAD_SET_PASSIVE + 1, 0);
+    EXPECT(BAD_OPERATION, write, LIMEN_THREAD_LAUNCH + 1, 0);
 }
 
 static void test_configure(void **state)

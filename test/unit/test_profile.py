@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Tests of what the profile makes of a trace."""
 
+import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -9,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 
 import expensive  # noqa: E402  (the path above is for its sake, and that of the next ones)
 import laps  # noqa: E402
-from program import Frame, Instruction  # noqa: E402
+from program import Frame, Instruction, Program  # noqa: E402
 
 
 def instructions(*texts, symbol="f"):
@@ -48,6 +50,26 @@ class Kinds(unittest.TestCase):
         self.assertEqual(self.kinds("rep outsb (%rsi), %dx"), ["port_io"])
         self.assertEqual(self.kinds("movl $0, 176(%rax)", "apic_write"), ["apic"])
         self.assertEqual(self.kinds("movq 8(%rax), %rax", "apic_write"), [])
+
+
+class Programs(unittest.TestCase):
+    SOURCE = """
+        .globl f
+        .type f, @function
+        f:
+        label:
+            lock incl (%rdi)
+            ret
+        .size f, . - f
+    """
+
+    def test_a_prefix_is_part_of_its_instruction(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "f.o"
+            subprocess.run(["clang", "-c", "-x", "assembler", "-", "-o", path], check=True,
+                           input=self.SOURCE, text=True)
+            listed = Program(path).those_of("f")
+        self.assertEqual([i.text for i in listed], ["lock incl (%rdi)", "retq"])
 
 
 class Traces(unittest.TestCase):

@@ -53,6 +53,7 @@ void host_reset(void)
     assert_ptr_equal(memory, host_memory);
     memset(&host, 0, sizeof(host));
     host.timer = HOST_NEVER;
+    host.counts_cycles = true;
     if (host_cpu)
         memset(host_cpu, 0, sizeof(*host_cpu));
 }
@@ -83,6 +84,13 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
 
 void arch_machine_check_poll(void)
 {
+}
+
+bool arch_core_cycles(uint64_t *cycles)
+{
+    if (host.counts_cycles)
+        *cycles = 54321;
+    return host.counts_cycles;
 }
 
 uint64_t arch_calibration_ticks(void)
@@ -120,15 +128,15 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
 struct limen_regs *host_syscall(struct limen_regs *regs)
 {
     if (regs->rax == LIMEN_SYS_CALL)
-        return fast_call(regs);
+        return fast_call(regs->rdi, regs->rsi);
     if (regs->rax == LIMEN_SYS_REPLY_WAIT)
-        return fast_reply_wait(regs);
+        return fast_reply_wait(regs->rdi, regs->rsi);
     return kernel_syscall(regs);
 }
 
-struct limen_regs *arch_syscall_general(struct limen_regs *regs)
+struct limen_regs *arch_syscall_general(void)
 {
-    return kernel_syscall(regs);
+    return kernel_syscall(host_cpu->current->arch.regs);
 }
 
 struct limen_regs *arch_exit(struct limen_regs *regs)

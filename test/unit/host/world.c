@@ -81,7 +81,7 @@ void enter(uint64_t rax, uint64_t rdi, uint64_t rsi)
     const struct limen_regs *out = host_syscall(regs);
     assert_ptr_equal(out, regs_of(current()));
     /* No thread leaves for ring 3 without end while another is ready. */
-    if (scheduler_top() >= 0 && current() != &host_cpu->idle)
+    if (host_cpu->top >= 0 && current() != &host_cpu->idle)
         assert_true(host_cpu->slice_end != UINT64_MAX);
     /* And none for whom nobody pays. */
     if (current() != &host_cpu->idle)
