@@ -59,6 +59,10 @@ uint64_t arch_calibration_ticks(void);
 /* Counts the hardware errors that nothing has told of, in LIMEN_COUNTER_MACHINE_CHECKS. */
 void arch_machine_check_poll(void);
 
+/* How many cycles the processor's core ran, not counting those in which it was halted, since the
+ * boot; false where it does not count them. */
+bool arch_core_cycles(uint64_t *cycles);
+
 /* Monotonic nanoseconds to TSC ticks, saturating. */
 uint64_t arch_ns_to_ticks(uint64_t ns);
 uint64_t arch_ticks_to_ns(uint64_t ticks);
@@ -89,15 +93,18 @@ bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs);
 /* The debug registers, as LIMEN_THREAD_SET_DEBUG says; false when one of them may not be so. */
 bool arch_debug_set(struct arch_thread *arch, const uint64_t addresses[4], uint64_t control);
 
-/* Address spaces.  `top` is a page of cleared memory that becomes the top table. Tables below it
- * come from kernel_take_table().  Map checks nothing but that the place is empty (ALREADY_MAPPED)
- * and that tables last (NO_TABLES; tables already taken stay in the space); the caller has checked
- * alignment, range and W^X.  Unmap leaves no stale translation in any TLB. */
+/* Address spaces.  `top` is a page of cleared memory that becomes the top table.  Map checks
+ * nothing but that the place is empty (ALREADY_MAPPED) and that all tables are there (NO_TABLES),
+ * and without an error changes one entry; the caller has checked alignment, range and W^X.  Add
+ * makes a cleared page the highest table that lacks on the way to a 4 KiB page, and there must be
+ * one that does.  Unmap leaves no stale translation in any TLB. */
 void arch_space_create(struct arch_space *space, void *top);
 enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t physical,
                           unsigned order, unsigned rights, enum limen_cache cache);
+void arch_add_table(struct arch_space *space, uint64_t address, const void *page);
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order);
-void arch_space_clear(struct arch_space *space); /* forgets every user mapping and table */
+void arch_space_clear(struct arch_space *space);   /* forgets every user mapping and table */
+void arch_space_destroy(struct arch_space *space); /* once it is clear and no thread has it */
 
 /* Interrupt lines (numbers as in LIMEN_IRQ_CONTROL_ISSUE).  Attach routes the line to this
  * processor, masked.  A level-triggered line is masked again before kernel_irq() is called; one
@@ -111,7 +118,7 @@ void arch_irq_mask(unsigned line);
 
 /* Where fast_call() and fast_reply_wait() end, by jumps: the call takes the way of all others, as
  * if they had not been there; or ring 3 goes on by that frame. */
-struct limen_regs *arch_syscall_general(struct limen_regs *regs);
+struct limen_regs *arch_syscall_general(void);
 struct limen_regs *arch_exit(struct limen_regs *regs);
 
 /* One access to a port, 1, 2 or 4 bytes. */
@@ -152,13 +159,10 @@ void *kernel_boot_alloc(size_t pages);
  * Before the objects exist, as kernel_boot_alloc. */
 void kernel_boot_keep(uint64_t physical, size_t size);
 
-/* A page for the space's tables, cleared, or NULL. */
-void *kernel_take_table(struct arch_space *space);
-
-/* SYSCALL: `regs` is complete and is the current thread's user frame.  The numbers
- * LIMEN_SYS_CALL and LIMEN_SYS_REPLY_WAIT, without flags, come to the first two (fast_path.c). */
-struct limen_regs *fast_call(struct limen_regs *regs);
-struct limen_regs *fast_reply_wait(struct limen_regs *regs);
+/* SYSCALL: the current thread's user frame is complete.  The numbers LIMEN_SYS_CALL and
+ * LIMEN_SYS_REPLY_WAIT, without flags, come to the first two (fast_path.c), with RDI and RSI. */
+struct limen_regs *fast_call(uint64_t target, uint64_t tag);
+struct limen_regs *fast_reply_wait(uint64_t target, uint64_t tag);
 struct limen_regs *kernel_syscall(struct limen_regs *regs);
 
 /* An exception raised by the current thread in ring 3.  detail: CR2 or 0, DR6 or 0 (for #MC: status

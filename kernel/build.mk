@@ -10,7 +10,7 @@ KERNEL_SOURCES := $(wildcard kernel/*.c) $(ARCH_SOURCES)
 KERNEL_CHECK_SOURCES := $(wildcard test/check/*.c test/check/guest/*.c)
 
 # The shortest paths: a frame-pointer record of their own would be a tenth of them.
-FRAMELESS := fast_path syscall
+FRAMELESS := fast_path notification scheduler syscall
 
 # What the image is checked by, and what those checks allow.
 IMAGE_CHECKS := $(wildcard test/image/*)
@@ -28,7 +28,7 @@ $(1)/$(ARCH)/%.o: $(ARCH)/%.c
 
 $(1)/$(ARCH)/%.o: $(ARCH)/%.S
 	@mkdir -p $$(@D)
-	$(CC) $(ARCH_FLAGS) $(2) -Iinclude -MMD -MP -c $$< -o $$@
+	$(CC) $(ARCH_FLAGS) -g -fdebug-compilation-dir=. $(2) -Iinclude -MMD -MP -c $$< -o $$@
 
 $(1)/test/check/%.o: test/check/%.c
 	@mkdir -p $$(@D)

@@ -95,6 +95,7 @@ void context_park(struct thread *thread)
     if (!deadline_is_set(&payer->refill)) {
         payer->refill.tick = payer->refill_at;
         deadline_insert(&this_cpu->arch.self->deadlines, &payer->refill);
+        scheduler_set_timer();
     }
 }
 

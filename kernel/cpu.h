@@ -9,11 +9,13 @@
 
 /* What keeps messages off the shortest path; in arch.unusual. */
 #define CPU_GENERAL_PATH (ARCH_CPU_KERNEL << 0) /* all of them, on ring 3's wish */
-#define CPU_READY        (ARCH_CPU_KERNEL << 1) /* a thread is in a run queue */
 
 struct cpu {
     struct arch_cpu arch; /* first: assembly knows its offsets */
     struct thread *current;
+    struct thread *next;  /* ready, in no queue, and comes before all that are; or NULL */
+    int top;              /* the highest priority of those ready besides the current, or -1 */
+    int queue_top;        /* the highest in the queues, or -1 */
     uint64_t ready_words; /* a bit for each word of `ready` that is not zero */
     uint64_t ready[PRIORITIES / 64];
     struct list queues[PRIORITIES];
@@ -22,7 +24,7 @@ struct cpu {
     uint64_t slice_end;   /* tick; UINT64_MAX while nobody else wants the processor */
     uint64_t budget_end;  /* tick at which the current thread's payer will have nothing left */
     uint64_t charged_at;  /* tick up to which its payer has been charged */
-    uint64_t timer;       /* tick the timer is set to, at the latest */
+    uint64_t timer;       /* tick the timer is set to, at the latest; 0: its interrupt is served */
     uint64_t switched_at; /* tick of the last general switch, to account time */
     struct slot *dying;   /* objects without capabilities that still have to be taken apart */
     struct irq *irqs[IRQ_LINES];

@@ -21,10 +21,16 @@ static inline bool names(const struct slot *slot, enum limen_type type, unsigned
     return slot->type == type && slot->rights & right;
 }
 
-/* What the two threads and the processor have that is out of the ordinary. */
-static inline uint32_t unusual(const struct thread *from, const struct thread *to)
+/* Whether a call or an answer by that frame takes more than the shortest path. */
+static inline bool is_unusual(const struct thread *from, const struct thread *to)
 {
-    return from->arch.flags | to->arch.flags | this_cpu->arch.unusual;
+    return __builtin_expect(unusual(from, to), 0) || arch_flags_need_iret(from->arch.regs);
+}
+
+/* The scheduler would choose this thread once the current one waits. */
+static inline bool comes_next(const struct thread *thread)
+{
+    return thread->priority >= this_cpu->top;
 }
 
 /* The frames that the receiver's message registers are to be loaded from.  Four words or eight stay
@@ -126,7 +132,7 @@ call_with_pages(struct limen_regs *regs, struct thread *self, const struct slot 
     struct thread *server = endpoint->server;
 
     if (!copy_pages(self, server, (unsigned)regs->rsi))
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
 
     /* Point of no return. */
     commit_call(self, endpoint, server);
@@ -141,7 +147,7 @@ static __attribute__((noinline)) struct limen_regs *reply_wait_with_pages(struct
     struct thread *caller = reply->caller;
 
     if (!copy_pages(self, caller, (unsigned)regs->rsi))
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
 
     /* Point of no return. */
     commit_answer(self, endpoint, reply, caller);
@@ -149,12 +155,6 @@ static __attribute__((noinline)) struct limen_regs *reply_wait_with_pages(struct
 }
 
 /* -- the longer forms: what is ready may come first, or more than bases has to be switched -- */
-
-/* The scheduler would choose this thread once the current one waits. */
-static bool comes_next(const struct thread *thread)
-{
-    return (int)thread->priority >= scheduler_top();
-}
 
 static bool place_long(const struct thread *from, const struct thread *to, unsigned count,
                        struct frames *frames)
@@ -171,11 +171,10 @@ static struct limen_regs *leave(struct thread *from, struct thread *to, uint64_t
 {
     const unsigned half = LIMEN_WORDS_IN_REGISTERS / 2;
     struct limen_regs *target = to->arch.regs;
-    arch_close_selectors(&from->arch);
-    uint32_t more = (from->arch.flags | to->arch.flags) & ARCH_THREAD_SWITCH;
-    more |= (to->arch.flags & ARCH_THREAD_IRET) | (this_cpu->arch.unusual & ARCH_CPU_SWITCH);
+    uint32_t flags = unusual(from, to) & ARCH_SWITCH_LONGER;
+    flags |= to->arch.flags & ARCH_THREAD_IRET;
 
-    if (!more)
+    if (!arch_switch_is_longer(flags))
         return arch_fast_exit(badge, tag, frames->low, frames->high, &from->arch, &to->arch);
     for (unsigned i = 0; i < half; i++) {
         target->words[i] = frames->low->words[i];
@@ -199,7 +198,7 @@ static __attribute__((noinline)) struct limen_regs *call_longer(struct limen_reg
     if (unusual(self, server) & (THREAD_DEADLINE | CPU_GENERAL_PATH) || !comes_next(server) ||
         !place_long(self, server, (unsigned)regs->rsi, &words) ||
         (self->payer != server->payer && !context_call(self, server)))
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
 
     /* Point of no return. */
     arch_note_frame(&self->arch);
@@ -223,7 +222,7 @@ static __attribute__((noinline)) struct limen_regs *reply_wait_longer(struct lim
         self->arch.flags & THREAD_SIGNALLED || !comes_next(caller) ||
         !(faulted ? regs->rsi == resume : place_long(self, caller, (unsigned)regs->rsi, &words)) ||
         (self->payer != caller->payer && !context_answer(caller)))
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
 
     /* Point of no return. */
     arch_note_frame(&self->arch);
@@ -237,22 +236,23 @@ static __attribute__((noinline)) struct limen_regs *reply_wait_longer(struct lim
 
 /* -- the system calls -- */
 
-struct limen_regs *fast_call(struct limen_regs *regs)
+/* The upper half of the target says nothing in a call: where it is not 0, the general path says so.
+ */
+struct limen_regs *fast_call(uint64_t target, uint64_t tag)
 {
     struct thread *self = current_thread();
-    uint64_t index = (uint32_t)regs->rdi;
+    struct limen_regs *regs = self->arch.regs;
 
-    if (index >= self->slots)
-        return arch_syscall_general(regs);
-    const struct slot *slot = &self->table[index];
+    if (target >= self->slots)
+        return arch_syscall_general();
+    const struct slot *slot = &self->table[target];
     if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE))
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
     struct endpoint *endpoint = slot->object;
     if (endpoint->state != ENDPOINT_SERVER)
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
     struct thread *server = endpoint->server;
-    uint64_t tag = regs->rsi;
-    if (__builtin_expect(unusual(self, server), 0) || arch_flags_need_iret(regs))
+    if (is_unusual(self, server) || !comes_next(server))
         return call_longer(regs, self);
     struct frames words;
     if (!place_words(regs, server->arch.regs, (unsigned)tag, &words))
@@ -264,25 +264,25 @@ struct limen_regs *fast_call(struct limen_regs *regs)
     return arch_fast_exit(badge, tag, words.low, words.high, &self->arch, &server->arch);
 }
 
-struct limen_regs *fast_reply_wait(struct limen_regs *regs)
+struct limen_regs *fast_reply_wait(uint64_t target, uint64_t tag)
 {
     struct thread *self = current_thread();
-    uint64_t index = (uint32_t)regs->rdi;
-    uint64_t reply_index = regs->rdi >> 32;
+    struct limen_regs *regs = self->arch.regs;
+    uint64_t index = (uint32_t)target;
+    uint64_t reply_index = target >> 32;
 
     if (index >= self->slots || reply_index >= self->slots)
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
     const struct slot *slot = &self->table[index];
     const struct slot *reply_slot = &self->table[reply_index];
     if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_READ) || reply_slot->type != LIMEN_TYPE_REPLY)
-        return arch_syscall_general(regs);
+        return arch_syscall_general();
     struct endpoint *endpoint = slot->object;
     struct reply *reply = reply_slot->object;
     struct thread *caller = reply->caller;
     if (!caller || endpoint->state != ENDPOINT_IDLE)
-        return arch_syscall_general(regs);
-    uint64_t tag = regs->rsi;
-    if (__builtin_expect(unusual(self, caller), 0) || arch_flags_need_iret(regs))
+        return arch_syscall_general();
+    if (is_unusual(self, caller) || !comes_next(caller))
         return reply_wait_longer(regs, self, endpoint, reply);
     struct frames words;
     if (!place_words(regs, caller->arch.regs, (unsigned)tag, &words))

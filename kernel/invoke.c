@@ -57,5 +57,8 @@ struct limen_regs *invoke(struct slot *slot, struct limen_regs *regs)
     regs->rax = LIMEN_OK;
     regs->rdi = 0;
     regs->rsi = limen_tag(error, call.results, 0);
+    /* What most operations end with; the scheduler knows the rest. */
+    if (scheduler_goes_on(self))
+        return regs;
     return scheduler_leave();
 }

@@ -42,11 +42,12 @@ static inline bool table_has(const struct thread *thread, uint64_t index)
     return index - 1 < thread->slots - 1;
 }
 
-/* The capability at an index of the thread's table, or NULL. */
+/* The capability at an index of the thread's table, or NULL.  Entry 0 needs no test: it is empty as
+ * long as a thread uses the table. */
 static inline struct slot *table_lookup(const struct thread *thread, uint64_t index)
 {
-    return table_has(thread, index) && !slot_is_empty(&thread->table[index]) ? &thread->table[index]
-                                                                             : NULL;
+    return index < thread->slots && !slot_is_empty(&thread->table[index]) ? &thread->table[index]
+                                                                          : NULL;
 }
 
 /* The empty slot at an index of the thread's table, or NULL. */

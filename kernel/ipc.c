@@ -8,6 +8,7 @@
  * map, so nothing here can fault.
  */
 #include "ipc.h"
+#include "notification.h"
 
 #include "assert.h"
 #include "context.h"
@@ -31,11 +32,6 @@ static void finish(struct thread *thread, enum limen_error error)
 void endpoint_create(struct endpoint *endpoint)
 {
     list_init(&endpoint->queue);
-}
-
-void notification_create(struct notification *notification)
-{
-    list_init(&notification->waiters);
 }
 
 /* Copies of the capabilities the sender names go to the slots the receiver set aside, in order,
@@ -213,9 +209,7 @@ static void wake(struct thread *thread)
     scheduler_ready(thread);
 }
 
-/* The current thread blocks: a deadline runs if the call asked for one. */
-static struct limen_regs *block(struct thread *thread, enum limen_thread_state state,
-                                uint64_t flags)
+struct limen_regs *ipc_block(struct thread *thread, enum limen_thread_state state, uint64_t flags)
 {
     thread->state = (uint8_t)state;
     arch_note_frame(&thread->arch);
@@ -263,7 +257,7 @@ static struct limen_regs *send_to(struct endpoint *endpoint, struct thread *send
             return scheduler_leave();
         }
         add_sender(endpoint, sender);
-        return block(sender, LIMEN_THREAD_SENDING, flags);
+        return ipc_block(sender, LIMEN_THREAD_SENDING, flags);
     }
     struct thread *receiver = first_at(endpoint);
     if (sender->calling && !can_keep_caller(receiver)) {
@@ -393,11 +387,7 @@ struct limen_regs *ipc_send(struct limen_regs *regs)
     case LIMEN_TYPE_ENDPOINT:
         return send_message(slot, regs, false);
     case LIMEN_TYPE_NOTIFICATION:
-        if (!(slot->rights & LIMEN_RIGHT_WRITE))
-            return refuse(regs, LIMEN_NO_RIGHT);
-        regs->rax = LIMEN_OK;
-        notification_signal(slot->object, slot->badge);
-        return scheduler_leave();
+        return notification_send(slot, regs);
     case LIMEN_TYPE_REPLY:
         return refuse(regs, answer(slot->object, self, slot->rights & LIMEN_RIGHT_GRANT));
     default:
@@ -406,39 +396,6 @@ struct limen_regs *ipc_send(struct limen_regs *regs)
 }
 
 /* -- receiving -- */
-
-/* Hands bits to a thread whose wait they end. */
-static void give_bits(struct thread *thread, uint64_t bits)
-{
-    thread->arch.regs->rdi = bits;
-    thread->arch.regs->rsi = LIMEN_TAG_NOTIFICATION;
-    finish(thread, LIMEN_OK);
-}
-
-static uint64_t take_bits(struct notification *notification)
-{
-    uint64_t bits = notification->bits;
-    notification->bits = 0;
-    if (notification->bound)
-        notification->bound->arch.flags &= ~THREAD_SIGNALLED;
-    return bits;
-}
-
-static struct limen_regs *wait_for_bits(struct thread *self, struct notification *notification,
-                                        uint64_t flags)
-{
-    if (notification->bits) {
-        give_bits(self, take_bits(notification));
-        return scheduler_leave();
-    }
-    if (flags & LIMEN_NONBLOCK) {
-        finish(self, LIMEN_WOULD_BLOCK);
-        return scheduler_leave();
-    }
-    self->waits_on = notification;
-    list_append(&notification->waiters, &self->queue);
-    return block(self, LIMEN_THREAD_WAITING, flags);
-}
 
 /* What forbids to take the message of a sender that waited: nobody could answer its call, or since
  * its tag was checked it lost its message page or had its registers set, or it lost its payer and
@@ -481,7 +438,7 @@ static struct limen_regs *wait_for_message(struct thread *self, struct endpoint 
                                            struct reply *reply, uint64_t flags)
 {
     if (self->bound && self->bound->bits) {
-        give_bits(self, take_bits(self->bound));
+        notification_take(self, self->bound);
         return scheduler_leave();
     }
     if (endpoint->state == ENDPOINT_SENDERS) {
@@ -503,7 +460,7 @@ static struct limen_regs *wait_for_message(struct thread *self, struct endpoint 
     if (reply)
         reply->receiver = self;
     add_receiver(endpoint, self);
-    return block(self, LIMEN_THREAD_RECEIVING, flags);
+    return ipc_block(self, LIMEN_THREAD_RECEIVING, flags);
 }
 
 /* The reply object a wait names: *reply is NULL where the index is 0. */
@@ -543,7 +500,7 @@ static struct limen_regs *try_wait(struct limen_regs *regs)
     if (error)
         return refuse(regs, error);
     if (slot->type == LIMEN_TYPE_NOTIFICATION)
-        return wait_for_bits(self, slot->object, flags_of(regs));
+        return notification_wait(self, slot->object, flags_of(regs));
     error = find_reply(self, regs->rdi >> 32, &reply);
     if (error)
         return refuse(regs, error);
@@ -580,32 +537,6 @@ struct limen_regs *ipc_reply_wait(struct limen_regs *regs)
     return ipc_wait(regs);
 }
 
-/* -- notifications -- */
-
-void notification_signal(struct notification *notification, uint64_t bits)
-{
-    struct thread *bound = notification->bound;
-
-    notification->bits |= bits;
-    if (!notification->bits)
-        return;
-    if (!list_is_empty(&notification->waiters)) {
-        struct thread *waiter = first_in(&notification->waiters);
-        list_remove(&waiter->queue);
-        waiter->waits_on = NULL;
-        give_bits(waiter, take_bits(notification));
-        wake(waiter);
-    } else if (bound && bound->state == LIMEN_THREAD_RECEIVING && own_context(bound)) {
-        dequeue(bound->waits_on, bound);
-        let_go_of_reply(bound);
-        context_return(bound);
-        give_bits(bound, take_bits(notification));
-        wake(bound);
-    } else if (bound) {
-        bound->arch.flags |= THREAD_SIGNALLED;
-    }
-}
-
 /* -- destruction -- */
 
 bool endpoint_reap(struct endpoint *endpoint)
@@ -616,16 +547,6 @@ bool endpoint_reap(struct endpoint *endpoint)
     thread_stop(thread, LIMEN_CANCELLED);
     if (!thread_is_faulted(thread))
         scheduler_ready(thread);
-    return false;
-}
-
-bool notification_reap(struct notification *notification)
-{
-    if (list_is_empty(&notification->waiters))
-        return true;
-    struct thread *thread = first_in(&notification->waiters);
-    thread_stop(thread, LIMEN_CANCELLED);
-    scheduler_ready(thread);
     return false;
 }
 

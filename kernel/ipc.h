@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Endpoints, notifications and reply objects.
+ * Endpoints and reply objects.
  */
 #ifndef KERNEL_IPC_H
 #define KERNEL_IPC_H
@@ -25,15 +25,6 @@ struct endpoint {
 };
 _Static_assert(sizeof(struct endpoint) <= 1u << LIMEN_ENDPOINT_ORDER, "endpoint");
 
-struct notification {
-    struct object object;
-    uint64_t bits;
-    struct list waiters;
-    struct thread *bound; /* whose waits on endpoints also take the bits */
-    struct slot grave;
-};
-_Static_assert(sizeof(struct notification) <= 1u << LIMEN_NOTIFICATION_ORDER, "notification");
-
 struct reply {
     struct object object;
     struct thread *caller;   /* WAITING_REPLY for this object */
@@ -42,7 +33,6 @@ struct reply {
 _Static_assert(sizeof(struct reply) <= 1u << LIMEN_REPLY_ORDER, "reply");
 
 void endpoint_create(struct endpoint *endpoint);
-void notification_create(struct notification *notification);
 
 /* The system calls, on the current thread.  Each returns the frame to leave by. */
 struct limen_regs *ipc_call(struct slot *slot, struct limen_regs *regs);
@@ -56,14 +46,12 @@ struct limen_regs *ipc_fault(struct thread *thread, struct slot *slot);
 /* The same for the handler of its faults, which it has, by the shortest path if that one waits. */
 struct limen_regs *fast_fault(struct thread *thread);
 
-/* Sets bits, and wakes who waits for them.  A thread without a context of its own could not run
- * then: it finds them when it waits again. */
-void notification_signal(struct notification *notification, uint64_t bits);
-
 /* One step of emptying a dead object's queue; true when nothing is left. */
 bool endpoint_reap(struct endpoint *endpoint);
-bool notification_reap(struct notification *notification);
 void reply_reap(struct reply *reply);
+
+/* The current thread waits.  A deadline runs if the flags of its call ask for one. */
+struct limen_regs *ipc_block(struct thread *thread, enum limen_thread_state state, uint64_t flags);
 
 /* Takes the thread out of whatever it waits in, without waking it. */
 void ipc_unwait(struct thread *thread);

@@ -4,8 +4,8 @@
 #include "assert.h"
 #include "cpu.h"
 #include "invoke.h"
-#include "ipc.h"
 #include "list.h"
+#include "notification.h"
 #include "untyped.h"
 
 /* A level-triggered line is masked until the driver acknowledges; one triggered by edge may come

@@ -50,6 +50,10 @@ static enum limen_error counter(struct invocation *call)
     case LIMEN_COUNTER_CALIBRATION:
         call->word[0] = arch_calibration_ticks();
         break;
+    case LIMEN_COUNTER_CORE_CYCLES:
+        if (!arch_core_cycles(&call->word[0]))
+            return LIMEN_NOT_SUPPORTED;
+        break;
     case LIMEN_COUNTER_MACHINE_CHECKS:
         arch_machine_check_poll();
         call->word[0] = this_cpu->counters[which];

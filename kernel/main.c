@@ -207,8 +207,8 @@ struct limen_regs *kernel_main(const struct limen_boot *boot)
         log_silence();
     arch_init(&boot_cpu, boot);
     boot_cpu.counters[LIMEN_COUNTER_BOOT_TSC] = started;
-    scheduler_init(&boot_cpu);
     arch_idle_create(&boot_cpu.idle.arch);
+    scheduler_init(&boot_cpu);
     kernel_log("memory: %lu MiB\n", boot_memory_total() >> 20);
 
     make_init(&birth);

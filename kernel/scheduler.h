@@ -19,15 +19,19 @@ void scheduler_ready(struct thread *thread);
 /* Takes a ready thread that is not running out of its queue. */
 void scheduler_unready(struct thread *thread);
 
-/* The highest priority of a ready thread other than the running one, or -1. */
-static inline int scheduler_top(void)
+/* Whether the current thread may go on as it is: nobody more important is ready, and where anybody
+ * is, its turn has begun. */
+static inline bool scheduler_goes_on(const struct thread *current)
 {
-    const unsigned bits = 64;
-    uint64_t words = this_cpu->ready_words;
-    if (!words)
-        return -1;
-    unsigned word = bits - 1 - (unsigned)__builtin_clzll(words);
-    return (int)(word * bits + bits - 1 - (unsigned)__builtin_clzll(this_cpu->ready[word]));
+    int top = this_cpu->top;
+    return current->state == LIMEN_THREAD_READY && current->payer && top <= current->priority &&
+           (top < 0 || this_cpu->slice_end != UINT64_MAX);
+}
+
+/* What the two threads and the processor have that is out of the ordinary. */
+static inline uint32_t unusual(const struct thread *from, const struct thread *to)
+{
+    return from->arch.flags | to->arch.flags | this_cpu->arch.unusual;
 }
 
 /* Goes on with the current thread if it may run and nobody more important can; else switches.
@@ -45,6 +49,12 @@ void scheduler_set_timer(void);
 
 /* The deadline of a thread that starts to wait, in nanoseconds on the monotonic clock. */
 void scheduler_set_deadline(struct thread *thread, uint64_t ns);
-void scheduler_forget_deadline(struct thread *thread);
+void scheduler_drop_deadline(struct thread *thread);
+
+static inline void scheduler_forget_deadline(struct thread *thread)
+{
+    if (thread->arch.flags & THREAD_DEADLINE)
+        scheduler_drop_deadline(thread);
+}
 
 #endif

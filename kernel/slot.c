@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "ipc.h"
 #include "irq.h"
+#include "notification.h"
 #include "space.h"
 #include "table.h"
 

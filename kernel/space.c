@@ -22,33 +22,38 @@ static uint64_t donated_pages(const struct slot *donation)
     return slot_is_empty(donation) ? 0 : 1ull << (donation->order - LIMEN_PAGE_ORDER);
 }
 
-void *kernel_take_table(struct arch_space *arch)
+static char *take_page(struct space *space)
 {
-    struct space *space = container_of(arch, struct space, arch);
-    char *page = NULL;
+    if (space->own_used < space->own_pages)
+        return (char *)space + (2 + space->own_used++) * LIMEN_PAGE_SIZE;
+    for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS; i++)
+        if (space->donated_used[i] < donated_pages(&space->donations[i]))
+            return (char *)space->donations[i].object + space->donated_used[i]++ * LIMEN_PAGE_SIZE;
+    return NULL;
+}
 
-    if (space->own_used < space->own_pages) {
-        page = (char *)space + (2 + space->own_used++) * LIMEN_PAGE_SIZE;
-    } else {
-        for (unsigned i = 0; i < LIMEN_SPACE_DONATIONS && !page; i++)
-            if (space->donated_used[i] < donated_pages(&space->donations[i]))
-                page =
-                    (char *)space->donations[i].object + space->donated_used[i]++ * LIMEN_PAGE_SIZE;
-    }
-    if (page)
-        memset(page, 0, LIMEN_PAGE_SIZE);
-    return page;
+/* Makes the highest table that lacks on the way to an address. */
+static enum limen_error add_table(struct space *space, uint64_t address)
+{
+    char *page = take_page(space);
+    if (!page)
+        return LIMEN_NO_TABLES;
+    memset(page, 0, LIMEN_PAGE_SIZE);
+    arch_add_table(&space->arch, address, page);
+    return LIMEN_OK;
 }
 
 /* -- mappings -- */
 
 static void list_mapping(struct space *space, struct slot *frame)
 {
+    struct slot *next = space->mapped;
+
     frame->space = space;
     frame->mapped_prev = NULL;
-    frame->mapped_next = space->mapped;
-    if (space->mapped)
-        space->mapped->mapped_prev = frame;
+    frame->mapped_next = next;
+    if (next)
+        next->mapped_prev = frame;
     space->mapped = frame;
     space->mapped_bytes += 1ull << frame->order;
 }
@@ -56,13 +61,14 @@ static void list_mapping(struct space *space, struct slot *frame)
 static void forget_mapping(struct slot *frame)
 {
     struct space *space = frame->space;
+    struct slot *prev = frame->mapped_prev, *next = frame->mapped_next;
 
-    if (frame->mapped_prev)
-        frame->mapped_prev->mapped_next = frame->mapped_next;
+    if (prev)
+        prev->mapped_next = next;
     else
-        space->mapped = frame->mapped_next;
-    if (frame->mapped_next)
-        frame->mapped_next->mapped_prev = frame->mapped_prev;
+        space->mapped = next;
+    if (next)
+        next->mapped_prev = prev;
     space->mapped_bytes -= 1ull << frame->order;
     frame->space = NULL;
     frame->page = 0;
@@ -90,7 +96,13 @@ void space_unmap(struct slot *frame)
 enum limen_error space_map_fixed(struct space *space, uint64_t address, uint64_t physical,
                                  unsigned rights)
 {
-    return arch_map(&space->arch, address, physical, LIMEN_PAGE_ORDER, rights, LIMEN_CACHE_NORMAL);
+    enum limen_error error;
+
+    do
+        error =
+            arch_map(&space->arch, address, physical, LIMEN_PAGE_ORDER, rights, LIMEN_CACHE_NORMAL);
+    while (error == LIMEN_NO_TABLES && !add_table(space, address));
+    return error;
 }
 
 /* -- emptying -- */
@@ -139,6 +151,7 @@ bool space_reap(struct space *space)
             slot_drop_step(&space->donations[i]);
             return false;
         }
+    arch_space_destroy(&space->arch);
     return true;
 }
 
@@ -197,7 +210,9 @@ enum limen_error space_invoke(struct invocation *call)
     }
 }
 
-static enum limen_error map(struct invocation *call)
+/* Maps, or makes the highest table that lacks. */
+static inline __attribute__((always_inline)) enum limen_error map_step(struct invocation *call,
+                                                                       bool *mapped)
 {
     struct slot *frame = call->slot;
     uint64_t address = call->word[1];
@@ -221,7 +236,7 @@ static enum limen_error map(struct invocation *call)
         return LIMEN_BAD_ARGUMENT;
     if (address & (size - 1))
         return LIMEN_MISALIGNED;
-    if (address >= LIMEN_USER_END || size > LIMEN_USER_END - address || address == 0)
+    if (address - 1 >= LIMEN_USER_END - size) /* page 0 included */
         return LIMEN_OUT_OF_RANGE;
     if (frame->space)
         return LIMEN_ALREADY_MAPPED;
@@ -229,15 +244,32 @@ static enum limen_error map(struct invocation *call)
     if (space->emptying)
         return LIMEN_BUSY;
 
-    /* Point of no return: arch_map() changes nothing a mapping can be seen by unless it succeeds.
-     */
+    /* Point of no return. */
     error = arch_map(&space->arch, address, virt_to_phys(frame->object), frame->order,
                      (unsigned)rights, (enum limen_cache)cache);
     if (error)
-        return error;
+        return error == LIMEN_NO_TABLES ? add_table(space, address) : error;
     frame->page = address >> LIMEN_PAGE_ORDER & ((1ull << 36) - 1);
     list_mapping(space, frame);
+    *mapped = true;
     return LIMEN_OK;
+}
+
+/* In a window everything may change.  The tables made so far stay in the space, whatever becomes of
+ * the mapping. */
+static __attribute__((noinline)) enum limen_error map(struct invocation *call)
+{
+    bool mapped = false;
+
+    for (;;) {
+        enum limen_error error = map_step(call, &mapped);
+        if (error || mapped)
+            return error;
+        arch_window();
+        error = invoke_argument(call, call->index, LIMEN_TYPE_FRAME, 0, &call->slot);
+        if (error)
+            return error;
+    }
 }
 
 enum limen_error frame_invoke(struct invocation *call)

@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "invoke.h"
 #include "ipc.h"
+#include "notification.h"
 #include "scheduler.h"
 #include "space.h"
 #include "table.h"
@@ -177,16 +178,21 @@ static enum limen_error configure(struct invocation *call, struct thread *thread
     return thread_configure(thread, space, table, fault, slot_is_empty(context) ? NULL : context);
 }
 
+static enum limen_error check_priority(const struct invocation *call, uint64_t priority)
+{
+    if (priority >= PRIORITIES)
+        return LIMEN_OUT_OF_RANGE;
+    return priority > call->self->priority ? LIMEN_NO_RIGHT : LIMEN_OK;
+}
+
 /* Changes the priority of a thread in whatever state it is. */
 static enum limen_error set_priority(const struct invocation *call, struct thread *thread)
 {
     uint64_t priority = call->word[0];
+    enum limen_error error = check_priority(call, priority);
 
-    if (priority >= PRIORITIES)
-        return LIMEN_OUT_OF_RANGE;
-    if (priority > call->self->priority)
-        return LIMEN_NO_RIGHT;
-
+    if (error)
+        return error;
     bool queued = thread->state == LIMEN_THREAD_READY && thread != current_thread();
     if (queued)
         scheduler_unready(thread);
@@ -234,32 +240,79 @@ static enum limen_error get_regs(struct invocation *call, const struct thread *t
     return LIMEN_OK;
 }
 
-static enum limen_error resume(struct thread *thread)
+static enum limen_error check_resume(const struct thread *thread)
 {
     if (slot_is_empty(&thread->space_slot) || slot_is_empty(&thread->table_slot) || !thread->payer)
         return LIMEN_NOT_CONFIGURED;
-    if (thread->state != LIMEN_THREAD_STOPPED)
-        return LIMEN_BUSY;
+    return thread->state == LIMEN_THREAD_STOPPED ? LIMEN_OK : LIMEN_BUSY;
+}
+
+static enum limen_error resume(struct thread *thread)
+{
+    enum limen_error error = check_resume(thread);
+
+    if (error)
+        return error;
     thread->arch.flags &= ~THREAD_FAULTED;
     scheduler_ready(thread);
     return LIMEN_OK;
 }
 
-static enum limen_error set_page(const struct invocation *call, struct thread *thread)
+/* The frame that is to be a message page: NULL where the index is 0. */
+static enum limen_error find_page(const struct invocation *call, uint64_t index,
+                                  struct slot **frame)
 {
-    struct slot *frame = NULL;
+    *frame = NULL;
+    if (index == 0)
+        return LIMEN_OK;
+    enum limen_error error =
+        invoke_argument(call, index, LIMEN_TYPE_FRAME, LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE, frame);
+    if (error)
+        return error;
+    return (*frame)->order == LIMEN_PAGE_ORDER && !(*frame)->device ? LIMEN_OK : LIMEN_BAD_ARGUMENT;
+}
 
-    if (call->word[0]) {
-        enum limen_error error = invoke_argument(call, call->word[0], LIMEN_TYPE_FRAME,
-                                                 LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE, &frame);
-        if (error)
-            return error;
-        if (frame->order != LIMEN_PAGE_ORDER || frame->device)
-            return LIMEN_BAD_ARGUMENT;
-    }
+static void hold_page(struct thread *thread, struct slot *frame)
+{
     slot_hold(&thread->page_slot, frame);
     thread->page = frame ? frame->object : NULL;
-    return LIMEN_OK;
+}
+
+static enum limen_error set_page(const struct invocation *call, struct thread *thread)
+{
+    struct slot *frame;
+    enum limen_error error = find_page(call, call->word[0], &frame);
+
+    if (!error)
+        hold_page(thread, frame);
+    return error;
+}
+
+static enum limen_error launch(const struct invocation *call, struct thread *thread)
+{
+    const struct limen_regs frame = {
+        .rip = call->word[0], .rsp = call->word[1], .rdi = call->word[2]};
+    struct slot *page;
+    enum limen_error error = find_page(call, call->word[4], &page);
+
+    if (!error)
+        error = check_priority(call, call->word[5]);
+    if (!error)
+        error = check_resume(thread);
+    if (error)
+        return error;
+    if (thread->resume)
+        return LIMEN_BUSY;
+    if (!arch_bases_set(&thread->arch, call->word[3], 0))
+        return LIMEN_BAD_ARGUMENT;
+
+    /* Point of no return. */
+    arch_regs_set(&thread->arch, &frame);
+    hold_page(thread, page);
+    thread->priority = (uint8_t)call->word[5];
+    thread->name[0] = call->word[6];
+    thread->name[1] = call->word[7];
+    return resume(thread);
 }
 
 static enum limen_error bind(const struct invocation *call, struct thread *thread)
@@ -416,6 +469,8 @@ enum limen_error thread_invoke(struct invocation *call)
         return set_context(call, thread);
     case LIMEN_THREAD_SET_PASSIVE:
         return set_passive(call, thread);
+    case LIMEN_THREAD_LAUNCH:
+        return launch(call, thread);
     default:
         return LIMEN_BAD_OPERATION;
     }

@@ -19,11 +19,12 @@
 
 #define PRIORITIES 256u
 
-/* What keeps a message to or from a thread off the shortest path; in arch.flags. */
+/* What keeps a message or a switch to or from a thread off the shortest path; in arch.flags. */
 #define THREAD_DEADLINE  (ARCH_THREAD_KERNEL << 0) /* one runs */
 #define THREAD_FAULTED   (ARCH_THREAD_KERNEL << 1) /* SENDING, WAITING_REPLY, STOPPED: by a fault */
 #define THREAD_SIGNALLED (ARCH_THREAD_KERNEL << 2) /* its notification has bits */
 #define THREAD_METERED   (ARCH_THREAD_KERNEL << 3) /* its payer is not the first context */
+#define THREAD_IN_KERNEL (ARCH_THREAD_KERNEL << 4) /* preempted in a window: `resume` is set */
 
 struct thread {
     struct arch_thread arch; /* first: the threshold finds it there */
@@ -75,6 +76,13 @@ static inline struct thread *thread_of_queue(struct list *item)
 static inline bool thread_is_faulted(const struct thread *thread)
 {
     return thread->arch.flags & THREAD_FAULTED;
+}
+
+/* The current thread was preempted in a window, and will go on by that frame. */
+static inline void thread_set_resume(struct thread *thread, struct limen_regs *frame)
+{
+    thread->resume = frame;
+    thread->arch.flags |= THREAD_IN_KERNEL;
 }
 
 void thread_create(struct thread *thread);

@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "invoke.h"
 #include "ipc.h"
+#include "notification.h"
 #include "space.h"
 #include "table.h"
 
@@ -59,7 +60,7 @@ uint64_t untyped_place(uint64_t used, unsigned order)
 
 /* How much of the object's start must be clear before it is made.  Ring 3 sees all of a frame, the
  * kernel trusts empty slots; the rest of a space becomes tables, each cleared when it is taken, and
- * a thread's kernel stack is never read before it is written. */
+ * what follows a thread's own structure is the processor's side's, which clears what it needs. */
 static uint64_t bytes_to_clear(enum limen_type type, unsigned order)
 {
     switch (type) {
@@ -68,7 +69,7 @@ static uint64_t bytes_to_clear(enum limen_type type, unsigned order)
     case LIMEN_TYPE_SPACE:
         return 2 * LIMEN_PAGE_SIZE;
     case LIMEN_TYPE_THREAD:
-        return 3 * LIMEN_PAGE_SIZE;
+        return sizeof(struct thread);
     default:
         return 1ull << order;
     }

@@ -318,14 +318,17 @@ class Machine:
         if self.monitor_socket in ready:
             self._monitor_receive(0)
             self._monitor_messages()
-        if self.serial_socket in ready:
-            try:
-                data = self.serial_socket.recv(1 << 16)
-            except ConnectionResetError:
-                data = b""
-            self.serial += data
-            return bool(data)
-        return True
+        return self.hear() if self.serial_socket in ready else True
+
+    def hear(self):
+        """Takes what has arrived at the serial port; False when its other end is gone.  A guest that
+        nobody hears waits: a socket keeps few such small pieces."""
+        try:
+            data = self.serial_socket.recv(1 << 16)
+        except ConnectionResetError:
+            data = b""
+        self.serial += data
+        return bool(data)
 
     def wait_for(self, pattern, seconds, start=0):
         """Waits until the serial output from `start` on matches; the match, or None."""

@@ -61,17 +61,36 @@ bench:
 	@BASE='$(BASE)' test/bench/bench.py
 
 .PHONY: bench-files
-bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img
+bench-files: $(BUILD)/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img \
+             $(BUILD)/test/bench/512M/limen.img
 	@:
 
-## 1: make profile shows every instruction.
-LISTING ?= 0
+# The released system but for what the bench server is granted: room for many threads and
+# capabilities, as much as a machine of 256 MiB has, and more.
+BENCH_MEMORY := 32M 512M
 
-## Show where the instructions of one benchmark go: make profile NAME=ipc_roundtrip_0
+$(BENCH_MEMORY:%=$(BUILD)/test/bench/%/manifest.toml): $(BUILD)/test/bench/%/manifest.toml: servers/manifest.toml
+	@mkdir -p $(@D)
+	sed '/^\[bench]/,/^memory/ s/^memory = .*/memory = "$*"/' $< > $@
+
+$(foreach size,$(BENCH_MEMORY),$(eval $(call boot_archive,$(BUILD)/test/bench/$(size)/boot.cpio,$(BUILD)/test/bench/$(size)/manifest.toml)))
+
+$(BENCH_MEMORY:%=$(BUILD)/test/bench/%/limen.img): %/limen.img: $(BUILD)/kernel.elf $(BUILD)/BOOTX64.EFI \
+    $(BUILD)/servers/init.elf %/boot.cpio ovmf/image.py
+	ovmf/image.py $@ EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$< \
+	  limen/init.elf=$(BUILD)/servers/init.elf limen/boot.cpio=$(@D)/boot.cpio
+
+TEST_FILES += $(BUILD)/test/bench/32M/limen.img
+
+## The operation of the benchmark that make profile shows.
+OP ?= ipc_roundtrip_0
+
+## Show each instruction of one operation with its line of source, and how many each function has:
+## make profile OP=ipc_roundtrip_0
 .PHONY: profile
 profile:
 	@$(SUBMAKE) bench-files >&2
-	@NAME='$(NAME)' LISTING='$(LISTING)' test/bench/profile.py
+	@test/bench/profile.py '$(OP)'
 
 ## Break each invariant of the threshold in a kernel of its own, and show who notices.
 .PHONY: mutants

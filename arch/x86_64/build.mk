@@ -30,15 +30,19 @@ $(BUILD)/font.o: $(BUILD)/font.psf
 	printf '.section .rodata.font, "a"\n.globl console_font\nconsole_font: .incbin "$<"\n' | \
 	  $(CC) $(ARCH_FLAGS) -x assembler -c - -o $@
 
-# -- unit tests, on the host, of what needs no processor --
+# -- unit tests, on the host, of what needs no processor, or one that the test can be --
 
-ARCH_UNIT_PROGRAMS := $(BUILD)/test/unit/arch_acpi
+ARCH_UNIT_PROGRAMS := $(addprefix $(BUILD)/test/unit/arch_,acpi cycles paging)
 
 .PHONY: unit-arch
 unit-arch: $(ARCH_UNIT_PROGRAMS)
-	$<
+	@set -e; for program in $^; do $$program; done
 
-$(BUILD)/test/unit/arch_acpi: test/unit/arch_acpi.c $(ARCH)/acpi.c $(ARCH)/acpi.h
+$(BUILD)/test/unit/arch_acpi: $(ARCH)/acpi.c $(ARCH)/acpi.h
+$(BUILD)/test/unit/arch_cycles: $(ARCH)/cycles.h $(ARCH)/instructions.h
+$(BUILD)/test/unit/arch_paging: $(ARCH)/paging.c $(wildcard $(ARCH)/*.h kernel/*.h include/limen/*.h)
+$(ARCH_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c17 -g -O1 $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all \
-	  -iquote $(ARCH) -iquote test/unit $(filter %.c,$^) -lcmocka -o $@
+	$(CC) -std=gnu17 -D_GNU_SOURCE -g -O1 $(WARNINGS) -fno-strict-aliasing \
+	  -fsanitize=address,undefined -fno-sanitize-recover=all $(KERNEL_WITH_CHECKS) -Iinclude \
+	  -iquote kernel -iquote $(ARCH) -iquote test/unit $(filter %.c,$^) -lcmocka -o $@

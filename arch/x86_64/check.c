@@ -121,10 +121,11 @@ void arch_check_entry(const struct limen_regs *regs)
     }
 }
 
-/* Ring 3 has the breakpoints of the thread it goes on with, and no other's. */
-static void check_breakpoints(void)
+/* Ring 3 has the address space and the breakpoints of the thread it goes on with. */
+static void check_thread(void)
 {
     const struct arch_thread *current = thread_of_stack(this_arch_cpu->tss.rsp0);
+    ASSERT(read_cr3() == (current->cr3 & ~CR3_KEEP));
     ASSERT(read_dr7() == (DR7_NONE | current->breakpoint_control));
 }
 
@@ -135,7 +136,7 @@ void arch_check_exit(const struct limen_regs *regs)
         check_frame(regs);
         ASSERT(this_arch_cpu->interrupt_depth == 0 || !from_user(regs));
         if (from_user(regs))
-            check_breakpoints();
+            check_thread();
     }
     if (regs->rflags & RFLAGS_IF)
         arch_irqs_off_end();

@@ -69,20 +69,22 @@ _Static_assert(sizeof(struct arch_tss) == 0x70, "104 bytes and two alignment wor
 /* It waits, and SYSRET cannot leave by its frame. */
 #define ARCH_THREAD_IRET 0x8u
 
-#define ARCH_THREAD_KERNEL 0x10u /* from this bit on the flags are kernel/'s */
+#define ARCH_THREAD_KERNEL 0x10u /* from this bit to the sixteenth the flags are kernel/'s */
 
-/* The same for every switch of a processor. */
-#define ARCH_CPU_NO_FSGSBASE 0x1u /* FS and GS base change by MSR */
-#define ARCH_CPU_SELECTORS   0x2u /* ring 3 can have loaded data selectors (hazards/selectors.md) */
+/* The same for every switch of a processor: the upper half, so that one look is enough for all. */
+#define ARCH_CPU_NO_FSGSBASE 0x10000u /* FS and GS base change by MSR */
+#define ARCH_CPU_SELECTORS   0x20000u /* data selectors can be loaded (hazards/selectors.md) */
+#define ARCH_CPU_SWITCH      0x30000u
+#define ARCH_CPU_KERNEL      0x100000u
 _Static_assert(ARCH_CPU_SELECTORS == CPU_SELECTORS, "layout.h");
-#define ARCH_CPU_SWITCH 0x3u
-#define ARCH_CPU_KERNEL 0x100u /* likewise; none is a thread's */
 
+/* All of these, whether a thread's or the processor's. */
+#define ARCH_SWITCH_LONGER (ARCH_THREAD_SWITCH | ARCH_CPU_SWITCH)
 /* The first member of struct thread, at the start of the thread object's memory. */
 struct arch_thread {
     struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
     uint64_t stack_top;
-    uint64_t cr3;     /* 0: runs in any address space, as the idle thread does */
+    uint64_t cr3;     /* its space's; 0: runs in any, as the idle thread does */
     uint64_t fs_base; /* these are the thread's while it is not running */
     uint64_t gs_base;
     uint32_t flags; /* ARCH_THREAD_*, and kernel/'s */
@@ -97,7 +99,7 @@ _Static_assert(offsetof(struct arch_thread, gs_base) == THREAD_GS_BASE, "gs_base
 
 struct arch_space {
     uint64_t *top; /* level 4, physical-map address */
-    uint64_t cr3;
+    uint64_t cr3;  /* what to load; with a PCID, if there is one, and then to keep translations */
 };
 
 static inline void *phys_to_virt(uint64_t physical)
@@ -149,20 +151,37 @@ static inline void arch_window(void)
     arch_irqs_off_begin();
 }
 
-/* IRETQ opened ring 3's data segment for a thread that may since have loaded selectors.  Where it
- * has not, as is nearly always so, the segment is closed again and the switch from it has no more
- * to do (docs/hazards/selectors.md). */
-static inline void arch_close_selectors(const struct arch_thread *from)
+/*
+ * Ring 3 can load a data selector at any time without the kernel's knowledge, and to look whether
+ * it did takes a read of four registers at each switch.  So its data segment is mostly closed: not
+ * in the descriptor table, so that the load faults (docs/hazards/selectors.md).
+ */
+static inline void arch_close_segment(void)
+{
+    this_arch_cpu->unusual &= ~ARCH_CPU_SELECTORS;
+    this_arch_cpu->gdt[USER_SS / 8] = 0;
+}
+
+/* IRETQ opened it for the current thread, whose selectors were null.  Where they still are, as is
+ * nearly always so, it is closed again. */
+static inline bool arch_selectors_are_null(void)
 {
     uint32_t ds, es, fs, gs;
-    if (!(this_arch_cpu->unusual & ARCH_CPU_SELECTORS) || from->flags & ARCH_THREAD_SELECTORS)
-        return;
+
     __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
                      : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
     if (ds | es | fs | gs)
-        return;
-    this_arch_cpu->unusual &= ~ARCH_CPU_SELECTORS;
-    this_arch_cpu->gdt[USER_SS / 8] = 0;
+        return false;
+    arch_close_segment();
+    return true;
+}
+
+/* Whether a switch has to do more than change bases, where the two threads and the processor
+ * together have these flags. */
+static inline bool arch_switch_is_longer(uint32_t flags)
+{
+    return __builtin_expect(flags, 0) &&
+           (flags != ARCH_CPU_SELECTORS || !arch_selectors_are_null());
 }
 
 void arch_switch_slow(struct arch_thread *from, struct arch_thread *to);
@@ -176,13 +195,11 @@ static inline void arch_swap_bases(struct arch_thread *from, const struct arch_t
                      : "r"(to->fs_base), "r"(to->gs_base));
 }
 
-/* The stack and the address space of a switch.  Only the idle thread has no space of its own. */
-static inline void arch_switch_memory(const struct arch_thread *to)
+/* The stack and the address space of a switch between two threads that have spaces of their own. */
+static inline void arch_switch_memory(const struct arch_thread *from, const struct arch_thread *to)
 {
-    uint64_t cr3;
     this_arch_cpu->tss.rsp0 = to->stack_top;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-    if (to->cr3 != cr3 && to->cr3 != 0)
+    if (to->cr3 != from->cr3)
         __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
 }
 
@@ -216,24 +233,33 @@ static inline __attribute__((always_inline)) struct limen_regs *
 arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,
                const struct limen_regs *high, struct arch_thread *from, struct arch_thread *to)
 {
-    this_arch_cpu->tss.rsp0 = to->stack_top;
-    if (to->cr3 != from->cr3)
-        __asm__ volatile("mov %0, %%cr3" : : "r"(to->cr3) : "memory");
+    arch_switch_memory(from, to);
     if (LIMEN_CHECKS)
         arch_check_fast_exit(to->regs);
     return fast_exit(badge, tag, low, high, from, to);
 }
 
-static inline void arch_switch(struct arch_thread *from, struct arch_thread *to)
+/* A switch between two threads with spaces of their own that have none of ARCH_SWITCH_LONGER, on a
+ * processor that has not either. */
+static inline void arch_switch_usual(struct arch_thread *from, const struct arch_thread *to)
 {
-    arch_switch_memory(to);
-    uint32_t unusual = (from->flags | to->flags) & ARCH_THREAD_SWITCH;
-    unusual |= this_arch_cpu->unusual & ARCH_CPU_SWITCH;
-    if (__builtin_expect(unusual != 0, 0)) {
-        arch_switch_slow(from, to);
-        return;
-    }
+    arch_switch_memory(from, to);
     arch_swap_bases(from, to);
+}
+
+static inline __attribute__((always_inline)) void arch_switch(struct arch_thread *from,
+                                                              struct arch_thread *to)
+{
+    /* Only the idle thread has no space of its own, and leaves the one it finds. */
+    if (to->cr3)
+        arch_switch_memory(from, to);
+    else
+        this_arch_cpu->tss.rsp0 = to->stack_top;
+    uint32_t flags = from->flags | to->flags | this_arch_cpu->unusual;
+    if (arch_switch_is_longer(flags & ARCH_SWITCH_LONGER))
+        arch_switch_slow(from, to);
+    else
+        arch_swap_bases(from, to);
 }
 
 #endif

@@ -115,14 +115,19 @@ syscall_on_kernel_stack:
 	push	%rax			/* origin */
 	save_registers
 	check	arch_check_entry
-	mov	%rsp, %rdi
-	/* Both end in fast_exit, or come back here by a jump, with the frame as it was. */
+#if LIMEN_MEASURE
+	mov	REGS_RDI(%rsp), %rdi
+	mov	REGS_RSI(%rsp), %rsi
+#endif
+	/* Both get what ring 3 has in RDI and RSI, and end in fast_exit, or come back here by a jump,
+	 * with the frame as it was. */
 	cmpq	$LIMEN_SYS_CALL, REGS_RAX(%rsp)
 	je	fast_call
 	cmpq	$LIMEN_SYS_REPLY_WAIT, REGS_RAX(%rsp)
 	je	fast_reply_wait
 	.globl	arch_syscall_general
 arch_syscall_general:
+	mov	%rsp, %rdi
 	xor	%ebp, %ebp		/* the frame-pointer chain ends here */
 	call	kernel_syscall
 	.size	syscall_entry, . - syscall_entry

@@ -29,6 +29,8 @@ static const struct feature {
     {"SMAP", CPUID_EXTENDED, EBX, 20, false, CR4_SMAP},
     {"UMIP", CPUID_EXTENDED, ECX, 2, false, CR4_UMIP},
     {"FSGSBASE", CPUID_EXTENDED, EBX, 0, false, CR4_FSGSBASE},
+    {"PCID", CPUID_FEATURES, ECX, 17, false, CR4_PCIDE},
+    {"INVPCID", CPUID_EXTENDED, EBX, 10, false, 0},
     {"XSAVE", CPUID_FEATURES, ECX, 26, false, CR4_OSXSAVE},
 };
 
@@ -86,8 +88,10 @@ void arch_init(struct cpu *kernel_cpu, const struct limen_boot *boot)
     descriptors_init(cpu);
     console_init(machine);
     features_init(cpu);
+    pcids_init(machine);
     fpu_init(machine);
     machine_check_init();
+    cycles_init();
     interrupts_init(machine);
     clock_init(machine);
     if (LIMEN_CHECKS)

@@ -7,20 +7,23 @@
 #include <stdint.h>
 
 /* Model-specific registers, SDM vol. 4. */
-#define MSR_APIC_BASE      0x0000001b
-#define MSR_SYSENTER_CS    0x00000174
-#define MSR_MCG_CAP        0x00000179
-#define MSR_MCG_STATUS     0x0000017a
-#define MSR_MCG_CTL        0x0000017b
-#define MSR_MC0_CTL        0x00000400 /* four to a bank: CTL, STATUS, ADDR, MISC */
-#define MSR_TSC_DEADLINE   0x000006e0
-#define MSR_X2APIC         0x00000800
-#define MSR_EFER           0xc0000080
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_FMASK          0xc0000084
-#define MSR_FS_BASE        0xc0000100
-#define MSR_KERNEL_GS_BASE 0xc0000102
+#define MSR_APIC_BASE        0x0000001b
+#define MSR_SYSENTER_CS      0x00000174
+#define MSR_MCG_CAP          0x00000179
+#define MSR_MCG_STATUS       0x0000017a
+#define MSR_MCG_CTL          0x0000017b
+#define MSR_FIXED_CTR0       0x00000309
+#define MSR_FIXED_CTR_CTRL   0x0000038d
+#define MSR_PERF_GLOBAL_CTRL 0x0000038f
+#define MSR_MC0_CTL          0x00000400 /* four to a bank: CTL, STATUS, ADDR, MISC */
+#define MSR_TSC_DEADLINE     0x000006e0
+#define MSR_X2APIC           0x00000800
+#define MSR_EFER             0xc0000080
+#define MSR_STAR             0xc0000081
+#define MSR_LSTAR            0xc0000082
+#define MSR_FMASK            0xc0000084
+#define MSR_FS_BASE          0xc0000100
+#define MSR_KERNEL_GS_BASE   0xc0000102
 
 /* Control registers, SDM vol. 3, 2.5. */
 #define CR0_PE 0x00000001ull
@@ -32,6 +35,12 @@
 #define CR0_AM 0x00040000ull
 #define CR0_PG 0x80000000ull
 
+/* Where CR4.PCIDE is set: whose translations the TLB is to use, and to keep while others are used.
+ */
+#define CR3_PCID 0x0000000000000fffull
+#define CR3_KEEP                                                                                   \
+    0x8000000000000000ull /* never read: a load's wish to keep what it has of the PCID */
+
 #define CR4_DE         0x000008ull
 #define CR4_PAE        0x000020ull
 #define CR4_MCE        0x000040ull
@@ -40,6 +49,7 @@
 #define CR4_OSXMMEXCPT 0x000400ull
 #define CR4_UMIP       0x000800ull
 #define CR4_FSGSBASE   0x010000ull
+#define CR4_PCIDE      0x020000ull
 #define CR4_OSXSAVE    0x040000ull
 #define CR4_SMEP       0x100000ull
 #define CR4_SMAP       0x200000ull
@@ -112,6 +122,16 @@ static inline uint64_t read_rflags(void)
 static inline void flush_page(uint64_t address)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+/* What of a PCID's translations to drop, SDM vol. 2, INVPCID.  Global pages stay. */
+#define INVPCID_ADDRESS 0ull
+#define INVPCID_ALL     1ull
+
+static inline void flush_pcid(uint64_t what, uint64_t pcid, uint64_t address)
+{
+    const uint64_t descriptor[2] = {pcid, address};
+    __asm__ volatile("invpcid (%0), %1" : : "r"(descriptor), "r"(what) : "memory");
 }
 
 static inline uint8_t port_in8(uint16_t port)

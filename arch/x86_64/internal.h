@@ -38,11 +38,14 @@ struct io_apic {
 };
 
 /* What is known of the machine: written at boot, and read from then on.  The only exceptions are
- * the lines, which change as drivers come and go, and the panic's place on the screen. */
+ * the lines, which change as drivers come and go, the PCIDs, as address spaces do, and the panic's
+ * place on the screen. */
 struct machine {
     const struct limen_boot *boot;
     uint64_t *top; /* the loader's level-4 table; its upper half is in every address space */
     uint64_t devices_used; /* bytes of the device window */
+    uint16_t *pcids;       /* those that no address space has: the first `pcid_count` */
+    uint32_t pcid_count;
 
     uint64_t tsc_base, tsc_hz;
     uint64_t ns_per_tick;        /* times 2^32 */
@@ -88,6 +91,7 @@ void descriptors_init(struct arch_cpu *cpu);
 
 /* paging.c */
 void paging_init(struct machine *machine);
+void pcids_init(struct machine *machine); /* once CR4 is set */
 void kernel_map_page(uint64_t address, uint64_t physical, uint64_t flags);
 volatile void *device_map(uint64_t physical, size_t size);
 bool kernel_mapped(uint64_t address, size_t size);
@@ -124,6 +128,9 @@ bool fpu_first_use(void);
 /* machine_check.c */
 void machine_check_init(void);
 struct limen_regs *machine_check(struct limen_regs *regs);
+
+/* cycles.c */
+void cycles_init(void);
 
 /* apic.c */
 void apic_init(struct machine *machine);

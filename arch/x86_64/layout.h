@@ -71,7 +71,7 @@
 #define THREAD_FS_BASE 0x18
 #define THREAD_GS_BASE 0x20
 
-#define CPU_SELECTORS 0x2 /* ARCH_CPU_SELECTORS */
+#define CPU_SELECTORS 0x20000 /* ARCH_CPU_SELECTORS */
 
 /* IST indices as in a gate descriptor: 0 means no switch. */
 #define IST_DF  1

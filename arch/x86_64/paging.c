@@ -4,12 +4,17 @@
  *
  * The upper half of the loader's level-4 table is copied into every address space and its entries
  * never change after boot, so a kernel address means the same in all of them.  Kernel pages are
- * global, the loader's as well, and stay in the TLB when CR3 changes.
+ * global, the loader's as well, and stay in the TLB when CR3 changes.  Ring 3's pages stay as well
+ * where the processor can tell whose they are (docs/threshold.md).
  */
 #include "internal.h"
 
 #define LEVELS     4u
 #define LEVEL_BITS 9u
+
+#define PCIDS            4096u
+#define CPUID_EXTENDED   7u
+#define CPUID_7B_INVPCID 0x400u
 
 /* In the level-4 entry of the processors' areas, halfway up: device registers, mapped at boot. */
 #define DEVICES_BASE (LIMEN_CPUS_BASE + (256ull << 30))
@@ -90,14 +95,72 @@ void paging_init(struct machine *machine)
     write_cr3(virt_to_phys(machine->top));
 }
 
+/* Number 0 is for the spaces that found none left, and what is kept of it is dropped each time that
+ * it is loaded.  Without INVPCID a space could not be rid of a translation but by loading it. */
+void pcids_init(struct machine *machine)
+{
+    if (!(read_cr4() & CR4_PCIDE) || !(cpuid(CPUID_EXTENDED, 0).ebx & CPUID_7B_INVPCID))
+        return;
+    machine->pcids = kernel_boot_alloc(PCIDS * sizeof(*machine->pcids) / PAGE_SIZE);
+    for (uint16_t pcid = PCIDS - 1; pcid > 0; pcid--)
+        machine->pcids[machine->pcid_count++] = pcid;
+}
+
 void arch_space_create(struct arch_space *space, void *top)
 {
-    const uint64_t *kernel = this_machine()->top;
+    struct machine *machine = this_machine();
     space->top = top;
     space->cr3 = virt_to_phys(top);
+    if (machine->pcid_count)
+        space->cr3 |= machine->pcids[--machine->pcid_count] | CR3_KEEP;
     for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
-        space->top[i] = kernel[i];
+        space->top[i] = machine->top[i];
 }
+
+void arch_space_destroy(struct arch_space *space)
+{
+    struct machine *machine = this_machine();
+    /* The idle thread runs on whatever tables were loaded before it: these are about to go. */
+    if ((read_cr3() & PTE_ADDRESS) == virt_to_phys(space->top))
+        write_cr3(virt_to_phys(machine->top));
+    if (space->cr3 & CR3_PCID)
+        machine->pcids[machine->pcid_count++] = space->cr3 & CR3_PCID;
+}
+
+static unsigned leaf_level(unsigned order)
+{
+    return order == LIMEN_PAGE_ORDER ? 1 : 2;
+}
+
+/* Finds the entry for an address at the level `leaf`; or false, and the one higher up where the way
+ * there ends, at a page or at nothing. */
+static inline __attribute__((always_inline)) bool
+find_entry(const struct arch_space *space, uint64_t address, unsigned leaf, uint64_t **found)
+{
+    uint64_t *table = space->top;
+#pragma clang loop unroll(full)
+    for (unsigned level = LEVELS; level > 0; level--) {
+        uint64_t *entry = entry_of(table, address, level);
+        *found = entry;
+        if (level == leaf)
+            return true;
+        if (!(*entry & PTE_PRESENT) || (level == 2 && *entry & PTE_LARGE))
+            return false;
+        table = table_of(*entry);
+    }
+    return false;
+}
+
+/* The entry of a page, by the rights to it. */
+#define PAGE_CODE (PTE_PRESENT | PTE_USER)
+#define PAGE_DATA (PAGE_CODE | PTE_NX)
+static const uint64_t page_flags[] = {
+    [LIMEN_RIGHT_READ] = PAGE_DATA,
+    [LIMEN_RIGHT_WRITE] = PAGE_DATA | PTE_WRITE,
+    [LIMEN_RIGHT_WRITE | LIMEN_RIGHT_READ] = PAGE_DATA | PTE_WRITE,
+    [LIMEN_RIGHT_EXECUTE] = PAGE_CODE,
+    [LIMEN_RIGHT_EXECUTE | LIMEN_RIGHT_READ] = PAGE_CODE,
+};
 
 enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t physical,
                           unsigned order, unsigned rights, enum limen_cache cache)
@@ -105,54 +168,53 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
     ASSERT(order == LIMEN_PAGE_ORDER || order == LIMEN_LARGE_PAGE_ORDER);
     ASSERT(((address | physical) & ((1ull << order) - 1)) == 0);
     ASSERT(address < LIMEN_USER_END && LIMEN_USER_END - address >= 1ull << order);
-    ASSERT(!(rights & LIMEN_RIGHT_WRITE) || !(rights & LIMEN_RIGHT_EXECUTE));
+    ASSERT(rights < sizeof(page_flags) / sizeof(*page_flags) && page_flags[rights]);
 
-    unsigned leaf = order == LIMEN_PAGE_ORDER ? 1 : 2;
-    uint64_t *table = space->top;
-    for (unsigned level = LEVELS; level > leaf; level--) {
-        uint64_t *entry = entry_of(table, address, level);
-        if (*entry & PTE_LARGE)
-            return LIMEN_ALREADY_MAPPED;
-        if (!(*entry & PTE_PRESENT)) {
-            void *page = kernel_take_table(space);
-            if (!page)
-                return LIMEN_NO_TABLES;
-            *entry = virt_to_phys(page) | PTE_PRESENT | PTE_WRITE | PTE_USER;
-        }
-        table = table_of(*entry);
-    }
-    uint64_t *entry = entry_of(table, address, leaf);
-    if (*entry & PTE_PRESENT)
+    uint64_t *entry;
+    if (!find_entry(space, address, leaf_level(order), &entry))
+        return *entry ? LIMEN_ALREADY_MAPPED : LIMEN_NO_TABLES;
+    if (*entry)
         return LIMEN_ALREADY_MAPPED;
 
-    uint64_t flags = PTE_PRESENT | PTE_USER;
-    flags |= rights & LIMEN_RIGHT_WRITE ? PTE_WRITE : 0;
-    flags |= rights & LIMEN_RIGHT_EXECUTE ? 0 : PTE_NX;
-    flags |= cache == LIMEN_CACHE_NONE ? PTE_UNCACHED : 0;
-    flags |= leaf == 2 ? PTE_LARGE : 0;
-    *entry = physical | flags;
+    uint64_t page = physical | page_flags[rights];
+    if (cache == LIMEN_CACHE_NONE)
+        page |= PTE_UNCACHED;
+    if (order != LIMEN_PAGE_ORDER)
+        page |= PTE_LARGE;
+    *entry = page;
     return LIMEN_OK;
+}
+
+void arch_add_table(struct arch_space *space, uint64_t address, const void *page)
+{
+    uint64_t *entry = NULL;
+    bool all = find_entry(space, address, 1, &entry);
+    ASSERT(!all && !*entry);
+    (void)all;
+    *entry = virt_to_phys(page) | PTE_PRESENT | PTE_WRITE | PTE_USER;
 }
 
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
 {
-    unsigned leaf = order == LIMEN_PAGE_ORDER ? 1 : 2;
-    uint64_t *table = space->top;
-    for (unsigned level = LEVELS; level > leaf; level--) {
-        ASSERT(*entry_of(table, address, level) & PTE_PRESENT);
-        table = table_of(*entry_of(table, address, level));
-    }
-    *entry_of(table, address, leaf) = 0;
-    /* Without PCIDs only the loaded space has translations in the TLB. */
+    uint64_t *entry = NULL;
+    bool mapped = find_entry(space, address, leaf_level(order), &entry);
+    ASSERT(mapped && *entry);
+    (void)mapped;
+    *entry = 0;
+    /* A space without a PCID has translations in the TLB only while it is loaded.  With one, what
+     * is read of CR3 is never the space's, for CR3_KEEP is not read. */
     if (space->cr3 == read_cr3())
         flush_page(address);
+    else if (space->cr3 & CR3_PCID)
+        flush_pcid(INVPCID_ADDRESS, space->cr3 & CR3_PCID, address);
 }
 
 void arch_space_clear(struct arch_space *space)
 {
     for (unsigned i = 0; i < ENTRIES / 2; i++)
         space->top[i] = 0;
-    /* The idle thread runs on whatever tables were loaded before it: they may be about to go. */
     if (space->cr3 == read_cr3())
-        write_cr3(virt_to_phys(this_machine()->top));
+        write_cr3(space->cr3);
+    else if (space->cr3 & CR3_PCID)
+        flush_pcid(INVPCID_ALL, space->cr3 & CR3_PCID, 0);
 }

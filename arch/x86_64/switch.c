@@ -14,21 +14,10 @@ static void load_selectors(const struct arch_thread *arch)
                      : "memory");
 }
 
-/*
- * Ring 3 can load a data selector at any time without the kernel's knowledge, and to look whether
- * it did takes a read of four registers at each switch.  So its data segment is mostly closed: not
- * in the descriptor table, so that the load faults (docs/hazards/selectors.md).
- */
 void selectors_open(void)
 {
     this_arch_cpu->unusual |= ARCH_CPU_SELECTORS;
     this_arch_cpu->gdt[USER_SS / 8] = (uint64_t)USER_DATA_HIGH << 32;
-}
-
-static void selectors_close(void)
-{
-    this_arch_cpu->unusual &= ~ARCH_CPU_SELECTORS;
-    this_arch_cpu->gdt[USER_SS / 8] = 0;
 }
 
 /* As long as the segment is closed, nobody can have loaded a selector. */
@@ -69,7 +58,7 @@ void arch_switch_slow(struct arch_thread *from, struct arch_thread *to)
     if (selectors)
         selectors_open();
     else
-        selectors_close();
+        arch_close_segment();
     if (!selectors && !(this_arch_cpu->unusual & ARCH_CPU_NO_FSGSBASE)) {
         arch_swap_bases(from, to);
     } else {

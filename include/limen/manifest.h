@@ -25,7 +25,7 @@
 
 #define LIMEN_MANIFEST_PRIORITY_MAX 254 /* init itself is above everybody */
 #define LIMEN_MANIFEST_MEMORY_MIN   16  /* of memory_order */
-#define LIMEN_MANIFEST_MEMORY_MAX   28
+#define LIMEN_MANIFEST_MEMORY_MAX   29
 #define LIMEN_MANIFEST_STATE_MIN    12  /* of state_order */
 #define LIMEN_MANIFEST_STATE_MAX    20  /* LIMEN_SERVER_STATE_MAX */
 #define LIMEN_MANIFEST_PERIOD_MIN   100 /* microseconds */

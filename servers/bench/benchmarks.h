@@ -32,6 +32,9 @@ void timer_silence(void);
 benchmark bench_map_unmap;
 benchmark bench_thread_create_join;
 
+/* The frame that bench_map_unmap maps. */
+enum limen_error frame_to_map(uint32_t *slot);
+
 /* counters.c */
 benchmark bench_boot_to_init;
 benchmark bench_max_irqs_off;

@@ -15,10 +15,18 @@ uint64_t calibration_ticks(void)
     return read_counter(LIMEN_COUNTER_CALIBRATION, &ticks) == LIMEN_OK ? ticks : 0;
 }
 
+bool core_cycles(uint64_t *cycles)
+{
+    return read_counter(LIMEN_COUNTER_CORE_CYCLES, cycles) == LIMEN_OK;
+}
+
+/* How many cycles a tick had at the boot, nobody knows: where the others are in cycles, it is not
+ * measured. */
 enum limen_error bench_boot_to_init(struct samples *samples)
 {
-    uint64_t boot, init = 0;
-    enum limen_error error = read_counter(LIMEN_COUNTER_BOOT_TSC, &boot);
+    uint64_t boot = 0, init = 0, cycles;
+    enum limen_error error =
+        core_cycles(&cycles) ? LIMEN_NOT_SUPPORTED : read_counter(LIMEN_COUNTER_BOOT_TSC, &boot);
 
     if (error == LIMEN_OK)
         error = read_counter(LIMEN_COUNTER_INIT_TSC, &init);

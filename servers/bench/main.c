@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The bench server: measures the kernel from where it is used, and answers with figures. */
 #include "benchmarks.h"
+#include "load.h"
 #include "partner.h"
 
 #include <protocol/bench.h>
@@ -28,10 +29,10 @@ const struct benchmark_entry benchmarks[] = {
 
 enum limen_error benchmark_run(const struct benchmark_entry *entry, struct samples *samples)
 {
-    samples->warm_up = entry->laps > 1 ? WARM_UP : 0;
-    samples->wanted = entry->laps;
-    samples->count = 0;
-    return entry->measure(samples);
+    samples_begin(samples, entry->laps > 1 ? WARM_UP : 0, entry->laps);
+    enum limen_error error = entry->measure(samples);
+    samples_end(samples);
+    return error;
 }
 
 static enum limen_error find(uint64_t number, const struct benchmark_entry **entry)
@@ -75,8 +76,11 @@ static enum limen_error run(struct limen_request *request, uint64_t number, uint
     enum limen_error error = find(number, &entry);
 
     (void)request;
-    if (error == LIMEN_OK)
-        error = benchmark_run(entry, &samples);
+    if (error != LIMEN_OK)
+        return error;
+    load_begin();
+    error = benchmark_run(entry, &samples);
+    load_end();
     if (error != LIMEN_OK)
         return error;
     struct figures figures = samples_figures(&samples);
@@ -109,6 +113,7 @@ int main(void)
     };
 
     limen_must("preparing a second address space", partner_prepare());
+    limen_must("making what the boot options ask for", load_prepare());
     timer_silence();
     bench_serve(&handlers);
 }

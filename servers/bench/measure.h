@@ -24,9 +24,22 @@ static inline uint64_t stamp(void)
     return low;
 }
 
+/* The cycles that the core ran while it was not halted, by a counter that is left to its own
+ * devices: its low 40 bits are right.  False where there is none.  Each guest has a way of its own.
+ */
+bool core_cycles(uint64_t *cycles);
+
+/* The two clocks of a processor at one time. */
+struct moment {
+    uint64_t ticks;  /* of the time-stamp counter */
+    uint64_t cycles; /* of the core, where `counts_cycles` */
+    bool counts_cycles;
+};
+
 /* As many samples as are wanted, the first few of which do not count: they fill page tables, caches
  * and predictors. */
 struct samples {
+    struct moment began;
     unsigned warm_up;
     unsigned wanted;
     unsigned count;
@@ -39,6 +52,12 @@ struct figures {
 
 /* What two stamps differ by when there is nothing between them. */
 uint64_t stamp_overhead(void);
+
+void samples_begin(struct samples *samples, unsigned warm_up, unsigned wanted);
+
+/* Where core cycles are counted, makes them of the samples' ticks: as many a tick as there were
+ * since the beginning. */
+void samples_end(struct samples *samples);
 
 static inline bool samples_wanted(const struct samples *samples)
 {
@@ -66,8 +85,8 @@ struct figures samples_figures(struct samples *samples);
 /* How many of the sorted samples, from the one of that rank on, are equal to it. */
 unsigned samples_equal(const struct samples *samples, unsigned rank);
 
-/* What the time-stamp counter counts: "instructions", "cycles", or "" under an emulator that counts
- * neither. */
+/* What samples are in: "instructions", "cycles", "TSC ticks" where the core's cycles are not
+ * counted, or "" under an emulator, which has no cycles. */
 const char *stamp_unit(void);
 
 #endif

@@ -3,14 +3,22 @@
 #include "benchmarks.h"
 #include "partner.h"
 
-enum limen_error bench_map_unmap(struct samples *samples)
+enum limen_error frame_to_map(uint32_t *slot)
 {
     static uint32_t frame;
-    static uint64_t address;
-    enum limen_error error = LIMEN_OK;
+    enum limen_error error =
+        frame != 0 ? LIMEN_OK : limen_make(LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, 1, &frame);
 
-    if (frame == 0)
-        error = limen_make(LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, 1, &frame);
+    *slot = frame;
+    return error;
+}
+
+enum limen_error bench_map_unmap(struct samples *samples)
+{
+    static uint64_t address;
+    uint32_t frame;
+    enum limen_error error = frame_to_map(&frame);
+
     if (address == 0)
         address = limen_addresses_take(1);
     while (error == LIMEN_OK && samples_wanted(samples)) {

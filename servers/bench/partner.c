@@ -199,34 +199,25 @@ static enum limen_error make_parts(uint32_t space)
         error = limen_map_frames(space, partner.frames, FRAMES,
                                  partner.addresses + GUARD_PAGES * LIMEN_PAGE_SIZE,
                                  LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE);
-    if (error == LIMEN_OK)
-        error = limen_thread_set_message_page(partner.thread, partner.frames + STACK_PAGES);
     return error;
 }
 
 static enum limen_error start(uint32_t space, unsigned priority, uint32_t faults,
                               void (*entry)(struct shared *shared))
 {
-    struct limen_regs regs = {
+    const struct limen_launch launch = {
         .rip = (uint64_t)entry,
-        .rdi = (uint64_t)partner.shared,
         .rsp = message_address() - sizeof(uint64_t), /* as a CALL leaves it: 16n + 8 */
+        .rdi = (uint64_t)partner.shared,
+        .fs_base = message_address() + LIMEN_THREAD_BLOCK_OFFSET,
+        .message_page = partner.frames + STACK_PAGES,
+        .priority = priority,
+        .name = "bench partner",
     };
     enum limen_error error =
         limen_thread_configure(partner.thread, space, LIMEN_SLOT_TABLE, faults);
 
-    if (error == LIMEN_OK)
-        error = limen_thread_set_bases(partner.thread,
-                                       message_address() + LIMEN_THREAD_BLOCK_OFFSET, 0);
-    if (error == LIMEN_OK)
-        error = limen_thread_set_name(partner.thread, "bench partner");
-    if (error == LIMEN_OK)
-        error = limen_thread_set_priority(partner.thread, priority);
-    if (error == LIMEN_OK)
-        error = limen_thread_set_regs(partner.thread, &regs);
-    if (error == LIMEN_OK)
-        error = limen_thread_resume(partner.thread);
-    return error;
+    return error == LIMEN_OK ? limen_thread_launch(partner.thread, &launch) : error;
 }
 
 enum limen_error partner_start(enum partner_place place, unsigned below, uint32_t faults,

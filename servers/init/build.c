@@ -212,10 +212,14 @@ static enum limen_error set_budget(const struct server *server)
 
 static enum limen_error start_thread(struct server *server, uint64_t entry, uint32_t message_frame)
 {
-    const struct limen_regs regs = {
+    const struct limen_launch launch = {
         .rip = entry,
-        .rdi = LIMEN_SERVER_ENVIRONMENT,
         .rsp = LIMEN_SERVER_STACK_TOP,
+        .rdi = LIMEN_SERVER_ENVIRONMENT,
+        .fs_base = LIMEN_SERVER_MESSAGE + LIMEN_THREAD_BLOCK_OFFSET,
+        .message_page = message_frame,
+        .priority = server->manifest->priority,
+        .name = server->manifest->name,
     };
     uint32_t thread = server->thread;
     enum limen_error error =
@@ -224,19 +228,9 @@ static enum limen_error start_thread(struct server *server, uint64_t entry, uint
     if (error == LIMEN_OK)
         error = set_budget(server);
     if (error == LIMEN_OK)
-        error = limen_thread_set_message_page(thread, message_frame);
-    if (error == LIMEN_OK)
-        error = limen_thread_set_bases(thread, LIMEN_SERVER_MESSAGE + LIMEN_THREAD_BLOCK_OFFSET, 0);
-    if (error == LIMEN_OK)
         error = limen_thread_bind(thread, server->notification);
     if (error == LIMEN_OK)
-        error = limen_thread_set_name(thread, server->manifest->name);
-    if (error == LIMEN_OK)
-        error = limen_thread_set_priority(thread, server->manifest->priority);
-    if (error == LIMEN_OK)
-        error = limen_thread_set_regs(thread, &regs);
-    if (error == LIMEN_OK)
-        error = limen_thread_resume(thread);
+        error = limen_thread_launch(thread, &launch);
     return error;
 }
 

@@ -11,12 +11,8 @@
 struct runs {
     uint64_t *taken; /* a bit each */
     unsigned count;
+    unsigned *full; /* all below this are taken: not to be looked through again and again */
 };
-
-static bool is_taken(const struct runs *runs, unsigned number)
-{
-    return runs->taken[number / BITS] >> number % BITS & 1;
-}
 
 static void mark(struct runs *runs, unsigned first, unsigned count, bool taken)
 {
@@ -29,28 +25,54 @@ static void mark(struct runs *runs, unsigned first, unsigned count, bool taken)
     }
 }
 
+/* How many numbers from this one on are taken, or are free, as far as one word of the map tells. */
+static unsigned alike(const struct runs *runs, unsigned from, bool taken)
+{
+    uint64_t word = runs->taken[from / BITS];
+    uint64_t others = (taken ? ~word : word) >> from % BITS;
+
+    return others ? (unsigned)__builtin_ctzll(others) : BITS - from % BITS;
+}
+
 /* The first number of the run, or runs->count. */
 static unsigned take_run(struct runs *runs, unsigned from, unsigned count)
 {
-    unsigned length = 0;
+    unsigned first = from > *runs->full ? from : *runs->full, length = 0;
 
-    for (unsigned i = from; i < runs->count; i++) {
-        length = is_taken(runs, i) ? 0 : length + 1;
-        if (length == count) {
-            mark(runs, i + 1 - count, count, true);
-            return i + 1 - count;
+    while (first < runs->count && alike(runs, first, true) > 0)
+        first += alike(runs, first, true);
+    *runs->full = first;
+    while (first + count <= runs->count) {
+        if (length >= count) {
+            mark(runs, first, count, true);
+            return first;
+        }
+        unsigned free = alike(runs, first + length, false);
+        length += free;
+        if (free == 0) {
+            first += length + alike(runs, first + length, true);
+            length = 0;
         }
     }
     return runs->count;
+}
+
+static void give_run(struct runs *runs, unsigned first, unsigned count)
+{
+    mark(runs, first, count, false);
+    if (first < *runs->full)
+        *runs->full = first;
 }
 
 /* -- slots -- */
 
 static uint64_t slots_taken[(1u << LIMEN_TABLE_ORDER_MAX) / BITS];
 
+static unsigned slots_full;
+
 static struct runs slots(void)
 {
-    return (struct runs){slots_taken, limen_environment()->slot_count};
+    return (struct runs){slots_taken, limen_environment()->slot_count, &slots_full};
 }
 
 uint32_t limen_slots_take(unsigned count)
@@ -64,7 +86,7 @@ uint32_t limen_slots_take(unsigned count)
 void limen_slots_give(uint32_t first, unsigned count)
 {
     struct runs runs = slots();
-    mark(&runs, first, count, false);
+    give_run(&runs, first, count);
 }
 
 /* -- addresses, in units that keep the bit map small -- */
@@ -73,11 +95,13 @@ void limen_slots_give(uint32_t first, unsigned count)
 
 static uint64_t units_taken[((LIMEN_SERVER_HEAP_END - LIMEN_SERVER_HEAP) / UNIT + BITS - 1) / BITS];
 
+static unsigned units_full;
+
 static struct runs units(void)
 {
     const struct limen_environment *environment = limen_environment();
-    return (struct runs){units_taken,
-                         (unsigned)((environment->heap_end - environment->heap) / UNIT)};
+    return (struct runs){
+        units_taken, (unsigned)((environment->heap_end - environment->heap) / UNIT), &units_full};
 }
 
 static unsigned units_of(size_t pages)
@@ -96,7 +120,7 @@ uint64_t limen_addresses_take(size_t pages)
 void limen_addresses_give(uint64_t address, size_t pages)
 {
     struct runs runs = units();
-    mark(&runs, (unsigned)((address - limen_environment()->heap) / UNIT), units_of(pages), false);
+    give_run(&runs, (unsigned)((address - limen_environment()->heap) / UNIT), units_of(pages));
 }
 
 /* -- memory -- */

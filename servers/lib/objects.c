@@ -62,6 +62,15 @@ enum limen_error limen_thread_configure(uint32_t thread, uint32_t space, uint32_
     return limen_call4(thread, LIMEN_THREAD_CONFIGURE, (uint64_t[4]){space, table, fault_endpoint});
 }
 
+enum limen_error limen_thread_launch(uint32_t thread, const struct limen_launch *launch)
+{
+    uint64_t words[8] = {launch->rip,     launch->rsp,          launch->rdi,
+                         launch->fs_base, launch->message_page, launch->priority};
+
+    memcpy(&words[6], launch->name, strnlen(launch->name, 2 * sizeof words[0]));
+    return limen_call8(thread, LIMEN_THREAD_LAUNCH, words);
+}
+
 enum limen_error limen_thread_set_priority(uint32_t thread, unsigned priority)
 {
     return limen_call4(thread, LIMEN_THREAD_SET_PRIORITY, (uint64_t[4]){priority});

@@ -16,7 +16,9 @@ static enum limen_error print_conditions(uint32_t service)
         return error;
     if (unit[0] != '\0')
         printf("unit: %s\n", unit);
-    else
+    if (strcmp(unit, "TSC ticks") == 0)
+        printf("These are no cycles: nothing here counts those of the processor's core.\n");
+    if (unit[0] == '\0')
         printf("unit: the emulator's ticks, which mean nothing; make bench counts instructions\n");
     printf("taken off each sample, for two time stamps: %lu\n", overhead);
     printf("taken off boot_to_init, for calibrating clocks: %lu\n", calibration);

@@ -16,11 +16,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "ovmf"))
 
-import conditions  # noqa: E402  (the path above is for these)
+import compare  # noqa: E402  (the path above is for these)
+import conditions  # noqa: E402
+import expensive  # noqa: E402
+import growth  # noqa: E402
 import limen  # noqa: E402
 import linux  # noqa: E402
+import page  # noqa: E402
 import report as reports  # noqa: E402
+from laps import TraceError  # noqa: E402
 from machine import BUILD, MachineError  # noqa: E402
+from remote import RemoteError  # noqa: E402
 from run import settings_from_environment  # noqa: E402
 
 # What Linux has no equivalent of.
@@ -46,10 +52,17 @@ def measure_linux(settings, measured):
     return theirs
 
 
+def counted(settings):
+    """What only a machine that counts instructions can tell."""
+    if not settings.icount:
+        return {}
+    return {"expensive": expensive.expensive(settings), "growth": growth.growth(settings)}
+
+
 def measure(settings):
     """The report that becomes bench.json."""
     found = conditions.conditions(settings)
-    measured = limen.measure(settings)
+    measured = limen.measure(settings) | counted(settings)
     return {"version": VERSION, "machine": conditions.machine_text(found), "unit": measured["unit"],
             "conditions": found, **measured, "linux": measure_linux(settings, measured)}
 
@@ -88,14 +101,19 @@ def main():
     if options.check:
         settings = replace(settings, accel="tcg")
     settings = replace(settings, icount=settings.acceleration() == "tcg")
+    base = os.environ.get("BASE", "")
     try:
         if options.check:
             return check(settings)
+        old = compare.load(base) if base else None
         report = measure(settings)
-    except MachineError as error:
+    except (MachineError, RemoteError, TraceError, compare.Unusable) as error:
         sys.exit(f"bench: {error}")
     (BUILD / "bench.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
+    (BUILD / "bench.html").write_text(page.page(report), encoding="utf-8")
     print(reports.text(report))
+    if old:
+        print(f"\n{compare.text(base, old, report)}")
     return 0
 
 

@@ -1,111 +1,94 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Shows where the instructions of one benchmark go, function by function, in the order they run.
+"""Shows the instructions of one benchmark's lap in the order in which they are executed, each with
+the line of source that it comes from, and how many each function has.
 
-One lap is executed a step at a time under gdb, from one reading of the time-stamp counter to the
-next.  The same file is the program that starts the machine and the script that gdb runs.
+    profile.py NAME...     all benchmarks that can be traced when none is named
 """
 
-import os
-import re
-import subprocess
+import argparse
+import itertools
+import linecache
 import sys
-from pathlib import Path
+from collections import Counter
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCH = ROOT / "build" / "servers" / "bench.elf"
-# Functions in which a lap begins and ends, where one does not have both.
-PLACES = {
-    "null_syscall": ("bench_null_syscall",) * 2,
-    "ipc_roundtrip_0": ("roundtrip_0",) * 2,
-    "ipc_roundtrip_4": ("bench_roundtrip_4",) * 2,
-    "ipc_roundtrip_8": ("bench_roundtrip_8",) * 2,
-    "ipc_roundtrip_10": ("roundtrip_page",) * 2,
-    "ipc_roundtrip_64": ("roundtrip_page",) * 2,
-    "ipc_roundtrip_same_0": ("roundtrip_0",) * 2,
-    "notify_wake": ("signal_again_and_again", "bench_notify_wake"),
-    "fault_roundtrip": ("bench_fault_roundtrip",) * 2,
-    "map_unmap": ("bench_map_unmap",) * 2,
-    "thread_create_join": ("bench_thread_create_join",) * 2,
-    "context_switch": ("yield_again_and_again", "bench_context_switch"),
-}
-LAPS_BEFORE = 20
-STEPS_MAX = 50000
-RDTSC = b"\x0f\x31"
-SECONDS = 120
+from expensive import counts_of, kinds_of
+from laps import OPERATIONS, ROOT, TraceError, trace
+from machine import MachineError, Settings
+from remote import RemoteError
+
+WIDTH = 110
+TEXT = 64  # where what makes an instruction expensive stands
 
 
-def stamps(function):
-    """Addresses of the RDTSC instructions in a function."""
-    text = subprocess.run(["llvm-objdump", "-d", "--no-show-raw-insn",
-                           f"--disassemble-symbols={function}", BENCH], capture_output=True,
-                          text=True, check=True).stdout
-    return [int(address, 16) for address in re.findall(r"^\s*(\w+):\s+rdtsc", text, re.M)]
+def source_line(frames):
+    """Where an instruction comes from, and what stands there."""
+    if not frames[0].line:
+        return "(no line of its own)"
+    text = linecache.getline(str(ROOT / frames[0].file), frames[0].line).strip()
+    inlined = "".join(f" < {frame.function}:{frame.line}" for frame in frames[1:])
+    return f"{frames[0].file}:{frames[0].line}{inlined}".ljust(TEXT - 14) + f"  {text}"
 
 
-def trace(gdb, name):
-    """(function, instruction) of every step of one lap."""
-    begin, end = stamps(PLACES[name][0])[0], stamps(PLACES[name][1])[-1]
-    gdb.execute(f"hbreak *{begin:#x}", to_string=True)
-    laps = 0
-    while laps < LAPS_BEFORE:
-        gdb.execute("continue", to_string=True)
-        # Other servers have code at this address, too.
-        if bytes(gdb.selected_inferior().read_memory(begin, 2)) == RDTSC:
-            laps += 1
-    gdb.execute("delete", to_string=True)
-    steps = []
-    for _ in range(STEPS_MAX):
-        gdb.execute("stepi", to_string=True)
-        address = int(gdb.parse_and_eval("(unsigned long)$pc"))
-        symbol = gdb.execute(f"info symbol {address:#x}", to_string=True).split(" in section")[0]
-        text = gdb.execute(f"x/i {address:#x}", to_string=True).split(":", 1)[1].strip()
-        steps.append((symbol.split(" + ")[0], text))
-        if address == end:
-            return steps
-    raise gdb.GdbError(f"{name}: no end after {STEPS_MAX} steps")
+def instruction_line(run, frames):
+    """One instruction, which a REP prefix may have executed again and again."""
+    instruction, times = run[0], len(run)
+    text = instruction.text + (f"   x {times}" if times > 1 else "")
+    marks = " ".join(kinds_of(instruction, frames))
+    return f"{'':8}{instruction.address:16x}  {text:{TEXT - 26}} {marks}".rstrip()
 
 
-def show(steps):
-    """What gdb itself says of each step goes to its standard output, and this to the other."""
-    run = []
-    for function, text in steps + [("", "")]:
-        if run and run[0] != function:
-            print(f"{len(run) - 1:6} {run[0]}", file=sys.stderr)
-            if os.environ.get("LISTING") == "1":
-                print("".join(f"          {line}\n" for line in run[1:]), end="", file=sys.stderr)
-            run = []
-        run = run or [function]
-        run.append(text)
-    print(f"{len(steps):6} in all, with the time stamps", file=sys.stderr)
+def listing(traced):
+    for symbol, visit in itertools.groupby(traced.instructions, lambda i: i.symbol):
+        visit = list(visit)
+        yield f"{len(visit):6} {symbol} ".ljust(WIDTH, "-")
+        for frames, line in itertools.groupby(visit, lambda i: traced.frames[i.address]):
+            yield f"    {source_line(frames)}"
+            for _, run in itertools.groupby(line):
+                yield instruction_line(list(run), frames)
 
 
-def start_machine():
-    sys.path.insert(0, str(ROOT / "ovmf"))
-    from machine import LOADER_FAREWELL, Machine, Settings
-    from parked import parked
+def functions(traced):
+    """How many instructions each function has, and of these what was inlined into it."""
+    whole, parts = Counter(), Counter()
+    for instruction in traced.instructions:
+        frames = traced.frames[instruction.address]
+        whole[instruction.symbol] += 1
+        parts[instruction.symbol, frames[0].function, frames[0].file] += 1
+    for symbol, count in whole.most_common():
+        inside = [(name, file, part) for (of, name, file), part in parts.most_common()
+                  if of == symbol]
+        only = inside[0] if len(inside) == 1 else None
+        yield f"{count:6}  {symbol:42}{only[1] if only else ''}".rstrip()
+        for name, file, part in [] if only else inside:
+            yield f"{'':10}{part:6}  {name:30}{file}"
 
-    name = os.environ.get("NAME", "")
-    if name not in PLACES:
-        sys.exit(f"profile: NAME={name} is none of: {' '.join(PLACES)}")
-    settings = parked(Settings(icount=True, accel="tcg", cmdline=f"quiet cmd=bench {name}"))
-    with Machine(settings) as machine:
-        if not machine.wait_for(LOADER_FAREWELL, SECONDS):
-            sys.exit("profile: the machine did not boot")
-        machine.monitor("stop")
-        stub = machine.directory.path / "gdb"
-        machine.human_monitor(f"gdbserver unix:{stub},server=on,wait=off")
-        return subprocess.run(
-            ["gdb", "--batch", "--nx", "-ex", "set pagination off",
-             "-ex", "set architecture i386:x86-64", "-ex", f"target remote {stub}",
-             "-ex", f"add-symbol-file {BENCH}", "-x", __file__, str(settings.kernel)],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sys.stdout,
-            timeout=SECONDS, check=False).returncode
+
+def profile(traced):
+    expensive = [f"{count} {kind}" for kind, count in counts_of(traced).items() if count]
+    yield from listing(traced)
+    yield ""
+    yield " count  function, and what was inlined into it"
+    yield from functions(traced)
+    yield ""
+    yield (f"{traced.name}: {traced.figure} instructions, and {traced.overhead} for the time stamps; "
+           f"among them {', '.join(expensive) or 'nothing expensive'}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(OPERATIONS))
+    names = parser.parse_args().names or list(OPERATIONS)
+    unknown = [name for name in names if name not in OPERATIONS]
+    if unknown:
+        sys.exit(f"profile: OP={unknown[0]} is none of: {' '.join(OPERATIONS)}")
+    try:
+        traces = trace(Settings(), names)
+    except (MachineError, RemoteError, TraceError) as error:
+        sys.exit(f"profile: {error}")
+    for traced in traces:
+        print("\n".join(profile(traced)))
 
 
 if __name__ == "__main__":
-    try:
-        import gdb
-    except ImportError:
-        sys.exit(start_machine())
-    show(trace(gdb, os.environ["NAME"]))
+    main()

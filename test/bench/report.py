@@ -44,7 +44,7 @@ def facts(report):
     found = dict(report["conditions"])
     found["Limen's mitigations"] = found.pop("mitigations")
     yield from found.items()
-    yield "overhead", f"two time stamps cost {report['overhead']}, taken off each of Limen's samples"
+    yield "overhead", f"two time stamps cost {report['overhead']}, taken off Limen's samples"
     yield "boot_to_init", f"without {report['calibration']} spent calibrating clocks"
     yield "max_irqs_off", "of the kernel with time stamps, in a run of its own"
     linux = report["linux"]
@@ -55,7 +55,7 @@ def facts(report):
     yield "its command line", linux["command line"]
     yield "its processor", linux["processor"]
     yield "its mitigations", mitigations(linux["vulnerabilities"])
-    yield "its overhead", f"two time stamps cost {linux['overhead']}, taken off each of its samples"
+    yield "its overhead", f"two time stamps cost {linux['overhead']}, taken off its samples"
 
 
 def columns(lines, left):
@@ -67,7 +67,7 @@ def columns(lines, left):
 
 
 def result_lines(report):
-    """One line an operation: Limen, the least of Linux, how many times that is, what was recorded."""
+    """One line an operation: Limen, the least of Linux, their ratio, what was recorded."""
     others = recorded(report)
     yield ["", "Limen", *[""] * (len(COLUMNS) - 1), "Linux", *[""] * (len(FIGURES) + 2)]
     yield ["", *COLUMNS, *FIGURES, "ratio", "Linux's way", "seL4, recorded"]
@@ -86,6 +86,31 @@ def other_lines(report):
             yield [row["name"], row["way"], *(str(row[column]) for column in COLUMNS)]
 
 
+def kinds(report):
+    """Of expensive instructions: those that occur, and those that do not."""
+    counted = report["expensive"].values()
+    known = dict.fromkeys(kind for counts in counted for kind in counts)
+    occur = [kind for kind in known if any(counts.get(kind) for counts in counted)]
+    return occur, [kind for kind in known if kind not in occur]
+
+
+def expensive_lines(report):
+    """How many instructions of each kind that occurs, a line an operation."""
+    occur, _ = kinds(report)
+    yield ["", *occur]
+    for name, counts in report["expensive"].items():
+        yield [name, *(str(counts.get(kind) or "") for kind in occur)]
+
+
+def growth_tables(report):
+    """What varies, and lines of medians, one an operation."""
+    found = {}
+    for entry in report["growth"]:
+        lines = found.setdefault(entry["varies"], [["", *(str(n) for n, _ in entry["points"])]])
+        lines.append([entry["name"], *(str(median) for _, median in entry["points"])])
+    return found.items()
+
+
 def text(report):
     """All of it."""
     listed = list(facts(report))
@@ -98,4 +123,10 @@ def text(report):
     if others:
         lines += ["", "Linux in other ways:",
                   *columns([["", "", *COLUMNS], *others], left=(0, 1))]
+    if "expensive" in report:
+        never = ", ".join(kinds(report)[1])
+        lines += ["", f"Expensive instructions in one operation of Limen's, none of them {never}:",
+                  *columns(list(expensive_lines(report)), left=(0,))]
+    for varies, table in growth_tables(report) if "growth" in report else ():
+        lines += ["", f"Medians of Limen's by {varies}:", *columns(table, left=(0,))]
     return "\n".join(lines)

@@ -11,7 +11,7 @@
 #include <limen/syscall.h>
 
 /* Words that a provocation changes, by name; 0: none. */
-enum word { W0 = 1, W1, W2, W3, W4 };
+enum word { W0 = 1, W1, W2, W3, W4, W5 };
 
 struct provocation {
     enum object object; /* WITHOUT_RIGHTS + one: by a copy of its capability without rights */
@@ -244,6 +244,13 @@ static const struct provocation provocations[] = {
     NAMES(A_THREAD, THREAD, SET_CONTEXT, W0, A_CONTEXT),
     IN(WEAK(A_THREAD), THREAD, SET_PASSIVE, NO_RIGHT),
     IN(A_THREAD, THREAD, SET_PASSIVE, BAD_ARGUMENT, {{W0, 2}}),
+    NAMES(A_THREAD, THREAD, LAUNCH, W4, A_FRAME),
+    IN(A_THREAD, THREAD, LAUNCH, BAD_ARGUMENT, {{0}}, take_device_frame),
+    IN(A_THREAD, THREAD, LAUNCH, BAD_ARGUMENT, {{W3, NOT_CANONICAL}}),
+    IN(A_THREAD, THREAD, LAUNCH, OUT_OF_RANGE, {{W5, 256}}),
+    IN(A_THREAD, THREAD, LAUNCH, NO_RIGHT, {{W5, 255}}),
+    IN(A_THREAD, THREAD, LAUNCH, BUSY, {{0}}, make_ready),
+    IN(A_THREAD, THREAD, LAUNCH, NOT_CONFIGURED, {{0}}, take_context),
 
     IN(WEAK(A_SPACE), SPACE, DONATE, NO_RIGHT),
     IN(A_SPACE, SPACE, DONATE, BAD_CAPABILITY, {{W0, SLOT(NOTHING)}}),

@@ -315,6 +315,11 @@ static void start_thread(uint32_t thread)
 
     DO(THREAD, thread, CONFIGURE, OWN_SPACE, SHARED_TABLE, faults);
     DO(THREAD, thread, SET_CONTEXT, chance(4) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
+    if (chance(2)) {
+        DO(THREAD, thread, LAUNCH, regs.rip, regs.rsp, 0, 0, FRAMES + below(FRAMES_COUNT),
+           TEST_PRIORITY - 5 - below(4));
+        return;
+    }
     DO(THREAD, thread, SET_MESSAGE_PAGE, FRAMES + below(FRAMES_COUNT));
     DO(THREAD, thread, SET_PRIORITY, TEST_PRIORITY - 5 - below(4));
     limen_thread_set_regs(thread, &regs);

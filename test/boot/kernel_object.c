@@ -71,6 +71,20 @@ TEST(kernel, counters_count)
     expect_equal(counter(LIMEN_COUNTER_MACHINE_CHECKS), 0);
 }
 
+/* The emulators have no counter of core cycles, and nothing is to pass for it. */
+TEST(kernel, core_cycles_are_not_made_up)
+{
+    uint64_t before = 0, after = 0;
+    enum limen_error error = limen_counter(KERNEL, LIMEN_COUNTER_CORE_CYCLES, &before);
+
+    if (error == LIMEN_OK) {
+        expect_ok(limen_counter(KERNEL, LIMEN_COUNTER_CORE_CYCLES, &after));
+        expect(after > before);
+    } else {
+        expect_error(error, LIMEN_NOT_SUPPORTED);
+    }
+}
+
 /* The release kernel takes no time stamps on its paths and says so. */
 TEST(kernel, longest_stretch_without_interrupts_is_reset)
 {

@@ -139,6 +139,20 @@ TEST(long, deleting_a_parent_lets_others_in)
     expect_on_time(50);
 }
 
+/* Each address is in a region of its own, and needs three tables. */
+TEST(long, making_page_tables_lets_others_in)
+{
+    enum { REGIONS = 20, REGION_ORDER = 39 };
+    uint32_t space = make(LIMEN_TYPE_SPACE, 18);
+    uint32_t frames = make_many(LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER, REGIONS);
+
+    begin();
+    for (uint64_t i = 0; i < REGIONS; i++)
+        expect_ok(limen_map(frames + (uint32_t)i, space, (i + 1) << REGION_ORDER, LIMEN_RIGHT_READ,
+                            LIMEN_CACHE_NORMAL));
+    expect_on_time(5);
+}
+
 TEST(long, destroying_a_full_space_lets_others_in)
 {
     enum { FRAMES = 768 };

@@ -57,6 +57,12 @@ const struct operation operations[] = {
     {A_THREAD, LIMEN_THREAD_WAIT_INFO, LIMEN_OK, 0, 0, {0}},
     {A_THREAD, LIMEN_THREAD_SET_CONTEXT, LIMEN_OK, 1, 0, {SLOT(A_CONTEXT)}},
     {A_THREAD, LIMEN_THREAD_SET_PASSIVE, LIMEN_OK, 1, 0, {1}},
+    {A_THREAD,
+     LIMEN_THREAD_LAUNCH,
+     LIMEN_OK,
+     8,
+     0xc7, /* RIP, RSP, RDI and the name */
+     {AN_ADDRESS, AN_ADDRESS, 0, AN_ADDRESS, SLOT(A_FRAME), 0, 0, 0}},
 
     {A_SPACE, LIMEN_SPACE_DONATE, LIMEN_OK, 1, 0, {SLOT(MORE_MEMORY)}},
     {A_SPACE, LIMEN_SPACE_INFO, LIMEN_OK, 0, 0, {0}},

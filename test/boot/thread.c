@@ -2,6 +2,7 @@
 /* The operations of threads, and what each refuses. */
 #include "kit.h"
 #include "registers.h"
+#include "victim.h"
 
 #include <string.h>
 
@@ -337,6 +338,42 @@ TEST(thread, has_a_name_of_16_bytes)
     expect(memcmp(info.name, "sixteen bytes ok", 17) == 0);
 }
 
+TEST(thread, launch_sets_all_a_thread_begins_with)
+{
+    struct victim victim = new_victim();
+    struct limen_thread_info info;
+    const struct limen_launch launch = {
+        .rip = (uint64_t)snippet_ud2,
+        .rsp = victim.stack_top - 64,
+        .rdi = 0x1234567887654321,
+        .fs_base = (uint64_t)&info,
+        .message_page = make(LIMEN_TYPE_FRAME, LIMEN_PAGE_ORDER),
+        .priority = LOWER,
+        .name = "launched",
+    };
+    struct limen_regs regs = victim_regs(&victim, snippet_ud2);
+
+    /* What it had before does not matter. */
+    expect_ok(limen_thread_set_bases(victim.worker->thread, 0x1000, 0x2000));
+    expect_ok(limen_thread_set_regs(victim.worker->thread, &regs));
+    expect_ok(limen_thread_launch(victim.worker->thread, &launch));
+    expect_error(limen_thread_launch(victim.worker->thread, &launch), LIMEN_BUSY);
+    expect_ok(limen_thread_info(victim.worker->thread, &info));
+    expect_equal(info.state, LIMEN_THREAD_READY);
+    expect_equal(info.priority, LOWER);
+    expect(strcmp(info.name, "launched") == 0);
+    struct fault fault = next_fault(&victim);
+    memset(&regs, 0, sizeof regs);
+    regs.rdi = launch.rdi;
+    regs.rip = fault.regs.rip;
+    regs.rsp = launch.rsp;
+    regs.rflags = FLAGS_ALWAYS;
+    regs.origin = INVALID_OPCODE;
+    regs.cs = own_cs();
+    regs.ss = own_ss();
+    expect_regs(&fault.regs, &regs, "a launched thread");
+}
+
 TEST(thread, needs_write_to_change_and_read_to_look)
 {
     uint32_t thread = make(LIMEN_TYPE_THREAD, 0);
@@ -344,14 +381,14 @@ TEST(thread, needs_write_to_change_and_read_to_look)
     uint32_t writable = copy_of(thread, LIMEN_RIGHT_WRITE);
     uint32_t nothing = copy_of(thread, LIMEN_RIGHT_EXECUTE | LIMEN_RIGHT_GRANT);
 
-    for (uint32_t operation = 1; operation <= LIMEN_THREAD_SET_PASSIVE; operation++) {
+    for (uint32_t operation = 1; operation <= LIMEN_THREAD_LAUNCH; operation++) {
         bool reads = operation == LIMEN_THREAD_GET_REGS || operation == LIMEN_THREAD_INFO ||
                      operation == LIMEN_THREAD_WAIT_INFO;
         expect_error(limen_call0(reads ? writable : readable, operation), LIMEN_NO_RIGHT);
         expect_error(limen_call0(nothing, operation), LIMEN_NO_RIGHT);
     }
     expect_error(limen_call0(thread, 0), LIMEN_BAD_OPERATION);
-    expect_error(limen_call0(thread, LIMEN_THREAD_SET_PASSIVE + 1), LIMEN_BAD_OPERATION);
+    expect_error(limen_call0(thread, LIMEN_THREAD_LAUNCH + 1), LIMEN_BAD_OPERATION);
     struct limen_thread_info info;
     expect_ok(limen_thread_info(readable, &info));
     expect_ok(limen_thread_set_name(writable, "x"));

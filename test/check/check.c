@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "ipc.h"
+#include "notification.h"
 #include "space.h"
 #include "table.h"
 #include "visit.h"

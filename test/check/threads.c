@@ -4,6 +4,7 @@
 #include "deadline.h"
 #include "ipc.h"
 #include "irq.h"
+#include "notification.h"
 #include "table.h"
 #include "visit.h"
 
@@ -109,7 +110,7 @@ static void check_wait(struct thread *thread)
         assert_null(thread->waits_on);
         break;
     case LIMEN_THREAD_READY:
-        if (!current_or_idle)
+        if (!current_or_idle && thread != the_cpu()->next)
             assert_true(is_in(&the_cpu()->queues[thread->priority], &thread->queue));
         break;
     case LIMEN_THREAD_SENDING:
@@ -136,6 +137,7 @@ static void check_wait(struct thread *thread)
     default:
         fail_msg("a thread in state %u", thread->state);
     }
+    assert_int_equal(!!(thread->arch.flags & THREAD_IN_KERNEL), thread->resume != NULL);
     bool waits =
         thread->state >= LIMEN_THREAD_SENDING && thread->state <= LIMEN_THREAD_WAITING_REPLY;
     if (waits)
@@ -244,7 +246,10 @@ static void check_irq(const struct irq *irq)
 
 static unsigned check_run_queues(void)
 {
-    unsigned ready = 0;
+    const struct thread *next = the_cpu()->next;
+    unsigned ready = next != NULL;
+    int top = -1;
+
     for (unsigned p = 0; p < PRIORITIES; p++) {
         bool has;
         unsigned count = list_count(&the_cpu()->queues[p], NULL, &has);
@@ -256,12 +261,22 @@ static unsigned check_run_queues(void)
             assert_int_equal(thread->priority, p);
             assert_ptr_not_equal(thread, the_cpu()->current);
             assert_ptr_not_equal(thread, &the_cpu()->idle);
+            assert_ptr_not_equal(thread, next);
         }
         ready += count;
+        if (count)
+            top = (int)p;
+    }
+    assert_int_equal(the_cpu()->queue_top, top);
+    assert_int_equal(the_cpu()->top, next ? next->priority : top);
+    if (next) {
+        assert_int_equal(next->state, LIMEN_THREAD_READY);
+        assert_true(next->priority >= top);
+        assert_ptr_not_equal(next, the_cpu()->current);
+        assert_ptr_not_equal(next, &the_cpu()->idle);
     }
     for (unsigned w = 0; w < PRIORITIES / 64; w++)
         assert_int_equal(the_cpu()->ready_words >> w & 1, the_cpu()->ready[w] != 0);
-    assert_int_equal(!!(the_cpu()->arch.unusual & CPU_READY), the_cpu()->ready_words != 0);
     return ready;
 }
 

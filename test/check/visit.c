@@ -4,6 +4,7 @@
 #include "context.h"
 #include "ipc.h"
 #include "irq.h"
+#include "notification.h"
 #include "space.h"
 #include "table.h"
 

@@ -209,7 +209,7 @@ class Paths(Injector):
         """The boundaries of a round, by the emulator's log."""
         always, once = self.entries(path)
         found = []
-        for entry in self.pieces(self.traced(self.run_round)):
+        for entry in self.pieces(self.remote.traced(self.run_round)):
             if entry[0] in always | once:
                 found += entry
             once -= {entry[0]}
@@ -259,7 +259,7 @@ class Paths(Injector):
     def stub(self, rows, vector):
         behind = self.image["interrupt_entry" if vector >= INTERRUPTS else "exception_entry"]
         self.enter_stub(vector)
-        traced = self.traced(lambda: self.stop_at(behind))
+        traced = self.remote.traced(lambda: self.stop_at(behind))
         for row in rows:
             row.traced += traced
             registers = self.enter_stub(vector)
@@ -292,7 +292,7 @@ class Paths(Injector):
         `leave` then leaves."""
         before, finish = reach()
         self.enter(outer, before)
-        traced = self.traced(lambda: self.run_back(before))
+        traced = self.remote.traced(lambda: self.run_back(before))
         finish()
         for inner in inners:
             row = Row(f"in {name}, handler of {outer}", inner, traced)

@@ -5,7 +5,7 @@ import re
 import struct
 
 from kernel import Symbols
-from machine import BUILD, ROOT, printable
+from machine import BUILD, printable
 from remote import Remote, RemoteError
 
 VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC = 1, 2, 8, 18
@@ -30,9 +30,6 @@ USER_DATA = 4  # ring 3's data segment, in the GDT; arch/x86_64/layout.h
 HANDLER_STEPS = 20000  # far more instructions than any handler has
 
 NOTHING = re.compile(rb"(?!)")
-
-# A line of QEMU's log for each instruction that it executes, and for one that it did not after all.
-EXECUTED = re.compile(rb"^(Trace|Stopped)[^\[]*\[(?:[0-9a-f]+/)?([0-9a-f]+)")
 
 
 class Injector:
@@ -167,24 +164,3 @@ class Injector:
         """Whether the next instruction tells the processor that a machine check has been dealt with."""
         return (registers.rcx & 0xffffffff == MSR_MCG_STATUS and
                 self.remote.read(registers.rip, len(WRMSR)) == WRMSR)
-
-    # The emulator's own account.
-
-    def traced(self, run):
-        """The addresses of all instructions executed in `run`, by the emulator's log."""
-        log = ROOT / self.machine.directory.qemu_log
-        start = log.stat().st_size
-        self.remote.monitor("singlestep on")  # the log has a line for each translated block
-        self.remote.monitor("log cpu_reset,exec,nochain")
-        run()
-        self.remote.monitor("log cpu_reset")
-        self.remote.monitor("singlestep off")
-        addresses = []
-        with open(log, "rb") as file:
-            file.seek(start)
-            for match in filter(None, map(EXECUTED.match, file)):
-                if match[1] == b"Trace":
-                    addresses.append(int(match[2], 16))
-                else:
-                    addresses.pop()
-        return addresses

@@ -5,11 +5,14 @@ The machine stands still whenever one of these functions has returned.  See "GDB
 Protocol" in gdb's manual, and gdbstub.c's order of registers in QEMU's target/i386.
 """
 
+import re
 import select
 import socket
 import struct
 import time
 from dataclasses import dataclass
+
+from machine import ROOT
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
            "r13", "r14", "r15", "rip")
@@ -24,6 +27,11 @@ READ_MAX = 1024  # bytes of one packet
 TRAPPED, SHUT_DOWN = "T05", "T03"
 
 SECONDS = 30  # no command takes as long, unless the machine hangs
+
+# A line of QEMU's log for each instruction that it executes, and for one that it did not after all:
+# something else came first, or a device is to be accessed, for which it translates it again.
+EXECUTED = re.compile(
+    rb"^(?:Trace[^\[]*\[[0-9a-f]+/([0-9a-f]+)|Stopped execution|cpu_io_recompile: rewound)")
 
 
 class RemoteError(Exception):
@@ -88,8 +96,11 @@ class Remote:
             if start >= 0 and 0 <= end < len(self.buffer) - 2:
                 packet, self.buffer = self.buffer[start + 1:end], self.buffer[end + 3:]
                 return packet.decode("latin-1")
-            if not select.select([self.socket], [], [], SECONDS)[0]:
+            ready, _, _ = select.select([self.socket, self.machine.serial_socket], [], [], SECONDS)
+            if not ready:
                 raise RemoteError(f"the machine has not stopped in {SECONDS} s")
+            if self.machine.serial_socket in ready and self.machine.hear():
+                continue
             data = self.socket.recv(1 << 16)
             if not data:
                 raise RemoteError("the machine is gone")
@@ -148,6 +159,12 @@ class Remote:
             self._must(f"Z0,{address:x},1")
         self.breakpoints = wanted
 
+    def resume_to_write(self, address):
+        """Runs until the word at an address has been written."""
+        self._must(f"Z2,{address:x},8")
+        self.resume()
+        self._must(f"z2,{address:x},8")
+
     def resume(self):
         """Runs up to the next breakpoint."""
         self._stopped(self.command("c"))
@@ -185,3 +202,24 @@ class Remote:
         while (answer := self._receive()) != "OK":
             said += bytes.fromhex(answer[1:]).decode() if answer.startswith("O") else answer
         return said
+
+    # The emulator's own account.
+
+    def traced(self, run):
+        """The addresses of all instructions executed in `run`, by the emulator's log."""
+        log = ROOT / self.machine.directory.qemu_log
+        start = log.stat().st_size
+        self.monitor("singlestep on")  # the log has a line for each translated block
+        self.monitor("log cpu_reset,exec,nochain")
+        run()
+        self.monitor("log cpu_reset")
+        self.monitor("singlestep off")
+        addresses = []
+        with open(log, "rb") as file:
+            file.seek(start)
+            for match in filter(None, map(EXECUTED.match, file)):
+                if match[1]:
+                    addresses.append(int(match[1], 16))
+                else:
+                    addresses.pop()
+        return addresses

@@ -360,19 +360,29 @@ def sections(subject):
 
 @check("mappings")
 def mappings(subject):
-    """The entries that the kernel makes of its own for data are not ring 3's, which arch_map's are."""
+    """The entries that the kernel makes of its own for data are not ring 3's."""
     present, user, no_execute = 0x001, 0x004, 1 << 63
     entries = 0
     for function, i in subject.all_instructions():
         value = i.operands[0].value % (1 << 64) \
             if i.operands and isinstance(i.operands[0], Immediate) else 0
-        if value & ~0xFFF != no_execute or not value & present or function == "arch_map":
+        if value & ~0xFFF != no_execute or not value & present:
             continue
         entries += 1
         if value & user:
             yield i.address, f"{function} makes entries {value:#x}, which ring 3 can use"
     if not entries:
         yield 0, "no entry of the kernel's own was found"
+
+
+@check("translations")
+def translations(subject):
+    """What takes mappings away drops them from the TLB, loaded and not, with PCIDs and without."""
+    for function, wanted in subject.policy["translations"].items():
+        found = {"mov cr3" if i.operands[-1:] == (Register("cr3"),) else i.mnemonic
+                 for i in subject.instructions_of(function)}
+        for name in sorted(set(wanted) - found):
+            yield subject.image.address_of(function), f"{function} has no {name}"
 
 
 @check("locks")
@@ -479,7 +489,9 @@ def bases(subject):
             continue
         switchers += 1
         names = [i.mnemonic for i in body if i.mnemonic in switch]
-        slow = "arch_switch_slow" in subject.functions[symbol.name].calls
+        called = [symbol.name, *subject.functions[symbol.name].calls]
+        slow = any("arch_switch_slow" in subject.functions[name].calls for name in called
+                   if name in subject.functions)
         if names == switch and not slow:
             yield writes[0].address, f"{symbol.name} never takes the slow path"
         if names != switch and not any(i.operands[:1] == (fast_exit,) for i in body):

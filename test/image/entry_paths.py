@@ -226,10 +226,14 @@ class EntryWalker:
         name = self.image.name_at(i.operands[0].address)
         gone = state.copy()
         gone.memory = dict(state.memory)
-        if offset(gone.registers["rsp"], 0) != offset(gone.registers["rdi"], 0):
-            raise Wrong("frame", i.address, f"{name} does not find its frame at RSP")
+        frame = offset(gone.registers["rsp"], 0)
+        for register in ("rdi", "rsi"):
+            saved = Slot(frame.base, frame.offset + self.regs[register])
+            if gone.registers[register] not in (Initially(register), saved):
+                raise Wrong("frame", i.address, f"{name} is given another {register} than ring 3's")
+        gone.registers["rdi"] = frame
         self._enter_c(gone, i, name)
-        ways = {"arch_syscall_general": {"rdi": gone.frame},
+        ways = {"arch_syscall_general": {},
                 "arch_exit": {"rdi": Opaque("chosen frame")},
                 "fast_exit": {register: Opaque(what) for register, what in FAST_EXIT.items()}}
         results = []

@@ -145,7 +145,7 @@ static void test_everything_goes_with_the_memory(void **state)
     EXPECT(OK, INIT, LIMEN_TABLE_REVOKE, world.untyped);
     assert_true(all_memory_is_back());
     assert_null(world.init->page);
-    assert_int_equal(host_cpu->ready_words, 0);
+    assert_int_equal(host_cpu->top, -1);
     for (unsigned i = 0; i < HOST_IRQS; i++)
         assert_false(host.irqs[i].attached);
 }
@@ -219,28 +219,8 @@ static void test_thread_that_takes_its_space_away(void **state)
 
 static struct {
     struct actor other; /* its table is init's: it does what init could */
-    unsigned at;        /* the window in which it acts */
-    void (*act)(void);
     unsigned slot, table;
 } window;
-
-/* In one window init is preempted and the other acts. */
-static void interfere(void)
-{
-    if (host.windows != window.at || current() != world.init)
-        return;
-    host.window = NULL;
-    preempt(window.other.thread);
-    window.act();
-    back_to(world.init);
-}
-
-static void at_window(unsigned after, void (*act)(void))
-{
-    window.act = act;
-    window.at = host.windows + after;
-    host.window = interfere;
-}
 
 static int window_setup(void **state)
 {
@@ -259,7 +239,7 @@ static void test_slot_that_is_filled_again(void **state)
 {
     (void)state;
     window.slot = make(LIMEN_TYPE_TABLE, 8);
-    at_window(4, fill_the_slot);
+    at_window(window.other.thread, 4, fill_the_slot);
     drop(window.slot);
     assert_null(host.window);
     assert_int_equal(slot_at(window.slot)->type, LIMEN_TYPE_KERNEL);
@@ -277,7 +257,7 @@ static void test_revoked_slot_that_is_deleted(void **state)
     unsigned copies[10];
     for (unsigned i = 0; i < 10; i++)
         copies[i] = copy_of(window.slot, LIMEN_RIGHTS_ALL);
-    at_window(3, drop_the_slot);
+    at_window(window.other.thread, 3, drop_the_slot);
     EXPECT(OK, INIT, LIMEN_TABLE_REVOKE, window.slot);
     unsigned left = 0;
     for (unsigned i = 0; i < 10; i++)
@@ -298,7 +278,7 @@ static void test_table_that_dies_under_a_revocation(void **state)
     for (unsigned i = 2; i < 200; i++)
         EXPECT(OK, window.table, LIMEN_TABLE_COPY, i, 0, endpoint, LIMEN_RIGHTS_ALL);
     move_into(window.table, 1, endpoint);
-    at_window(20, drop_the_table);
+    at_window(window.other.thread, 20, drop_the_table);
     EXPECT(BAD_CAPABILITY, window.table, LIMEN_TABLE_REVOKE, 1);
     assert_null(host_cpu->dying);
 }
@@ -317,7 +297,7 @@ static void test_deleter_that_is_deleted(void **state)
     for (unsigned i = 1; i < 1000; i += 7)
         EXPECT(OK, big, LIMEN_TABLE_COPY, i, 0, endpoint, LIMEN_RIGHTS_ALL);
     world.init->essential = false; /* as if it were any thread */
-    at_window(10, drop_init);
+    at_window(window.other.thread, 10, drop_init);
     if (!setjmp(abandon)) {
         (void)OP(INIT, LIMEN_TABLE_DELETE, big);
         fail_msg("a dead thread went on");
@@ -339,7 +319,7 @@ static void test_deleter_that_is_suspended_goes_on(void **state)
 {
     (void)state;
     unsigned big = make(LIMEN_TYPE_TABLE, 10);
-    at_window(10, suspend_init);
+    at_window(window.other.thread, 10, suspend_init);
     drop(big);
     assert_true(is_empty(big));
     assert_null(host_cpu->dying);
@@ -351,7 +331,7 @@ static void test_two_deleters(void **state)
     (void)state;
     unsigned first = make(LIMEN_TYPE_TABLE, 8);
     window.slot = make(LIMEN_TYPE_TABLE, 8);
-    at_window(5, drop_the_slot);
+    at_window(window.other.thread, 5, drop_the_slot);
     drop(first);
     assert_true(is_empty(first));
     assert_true(is_empty(window.slot));

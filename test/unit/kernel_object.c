@@ -216,6 +216,10 @@ static void test_counters(void **state)
     assert_int_equal(result(0), entries + 1);
     EXPECT(OK, KERNEL, LIMEN_KERNEL_COUNTER, LIMEN_COUNTER_CALIBRATION);
     assert_int_equal(result(0), 12345);
+    EXPECT(OK, KERNEL, LIMEN_KERNEL_COUNTER, LIMEN_COUNTER_CORE_CYCLES);
+    assert_int_equal(result(0), 54321);
+    host.counts_cycles = false;
+    EXPECT(NOT_SUPPORTED, KERNEL, LIMEN_KERNEL_COUNTER, LIMEN_COUNTER_CORE_CYCLES);
 }
 
 static void test_resetting_a_maximum(void **state)

@@ -95,7 +95,7 @@ static void switch_to(struct thread *thread)
 {
     struct thread *old = current();
     if (old != thread && is_inside(old))
-        old->resume = &frame_in_the_kernel;
+        thread_set_resume(old, &frame_in_the_kernel);
     become(thread);
 }
 
@@ -240,7 +240,7 @@ static void use_thread(void)
 {
     unsigned thread = pick(LIMEN_TYPE_THREAD);
 
-    switch (below(12)) {
+    switch (below(13)) {
     case 0:
     case 1:
         DO(thread, LIMEN_THREAD_CONFIGURE, pick(LIMEN_TYPE_SPACE), pick(LIMEN_TYPE_TABLE),
@@ -257,6 +257,10 @@ static void use_thread(void)
         break;
     case 5:
         DO(thread, LIMEN_THREAD_RESUME, 0);
+        break;
+    case 12:
+        DO(thread, LIMEN_THREAD_LAUNCH, random_number(), random_number(), 0, 0,
+           maybe(pick(LIMEN_TYPE_FRAME)), below(257));
         break;
     case 6:
         DO(thread, LIMEN_THREAD_SUSPEND, 0);
@@ -387,7 +391,8 @@ static struct thread *some_actor(void)
     for (unsigned i = 0; i < ACTORS; i++) {
         const struct random_actor *actor = &run.actors[(start + i) % ACTORS];
         if (actor->thread && is_alive(actor->thread, actor->serial) &&
-            actor->thread->state == LIMEN_THREAD_READY && !is_inside(actor->thread))
+            actor->thread->state == LIMEN_THREAD_READY && context_can_pay(actor->thread) &&
+            !is_inside(actor->thread))
             return actor->thread;
     }
     return NULL;
@@ -396,7 +401,7 @@ static struct thread *some_actor(void)
 /* Switches to a thread that was preempted; if it has used its time up, init pays. */
 static void go_on(struct thread *self)
 {
-    if (self->state == LIMEN_THREAD_PARKED) {
+    if (self->state == LIMEN_THREAD_PARKED || !context_can_pay(self)) {
         thread_set_context(self, slot_at(LIMEN_INIT_CONTEXT));
         self->passive = false;
         context_return(self);
@@ -422,7 +427,7 @@ static void window(void)
     struct thread *other = run.depth < NESTING_MAX && chance(6) ? some_actor() : NULL;
     if (!other)
         return;
-    self->resume = &frame_in_the_kernel;
+    thread_set_resume(self, &frame_in_the_kernel);
     switch_to(other);
     act();
     if (!is_alive(self, serial))

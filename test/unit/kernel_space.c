@@ -248,6 +248,137 @@ static void test_no_mapping_while_it_is_emptied(void **state)
     assert_false(scene.object->emptying);
 }
 
+/* -- a mapping that needs tables, in steps -- */
+
+static struct {
+    struct actor other; /* its table is init's */
+    unsigned memory, space, frame;
+} steps;
+
+/* A space of memory of its own, so that what is left of it can be told. */
+static int steps_setup(void **state)
+{
+    world_boot(state);
+    steps.other = make_actor(255, false);
+    steps.memory = make(LIMEN_TYPE_UNTYPED, 17);
+    steps.space = make_from(steps.memory, LIMEN_TYPE_SPACE, 16);
+    steps.frame = make(LIMEN_TYPE_FRAME, 12);
+    return 0;
+}
+
+#define STEPS_TEST(test) cmocka_unit_test_setup(test, steps_setup)
+
+static void test_a_window_after_each_table(void **state)
+{
+    (void)state;
+    unsigned other = make(LIMEN_TYPE_FRAME, 12), large = make(LIMEN_TYPE_FRAME, 21);
+    unsigned before = host.windows;
+    assert_int_equal(map(steps.frame, steps.space, 0x400000, R, 0), LIMEN_OK);
+    assert_int_equal(host.windows - before, 3);
+    assert_int_equal(map(other, steps.space, 0x401000, R, 0), LIMEN_OK);
+    assert_int_equal(host.windows - before, 3);
+    assert_int_equal(map(large, steps.space, 1ull << 39, R, 0), LIMEN_OK);
+    assert_int_equal(host.windows - before, 5);
+    assert_space(steps.space, 14, 9, (1u << 21) + 2 * 4096);
+}
+
+static void delete_the_space(void)
+{
+    EXPECT(OK, INIT, LIMEN_TABLE_DELETE, steps.space);
+    EXPECT(OK, steps.memory, LIMEN_UNTYPED_INFO, 0);
+    assert_int_equal(result(2), 0);
+}
+
+static void test_space_dies_between_two_tables(void **state)
+{
+    (void)state;
+    at_window(steps.other.thread, 2, delete_the_space);
+    assert_int_equal(map(steps.frame, steps.space, 0x400000, R, 0), LIMEN_BAD_CAPABILITY);
+    assert_null(host.window);
+    assert_null(slot_at(steps.frame)->space);
+}
+
+/* Another space with as little memory in it comes into the slot. */
+static void replace_the_space(void)
+{
+    delete_the_space();
+    EXPECT(OK, steps.memory, LIMEN_UNTYPED_RETYPE, LIMEN_TYPE_SPACE, 16, 0, steps.space, 1);
+}
+
+static void test_space_is_replaced_between_two_tables(void **state)
+{
+    (void)state;
+    at_window(steps.other.thread, 2, replace_the_space);
+    assert_int_equal(map(steps.frame, steps.space, 0x400000, R, 0), LIMEN_OK);
+    assert_mapped(steps.space, 0x400000, steps.frame, R);
+    assert_space(steps.space, 14, 11, 4096);
+}
+
+static void delete_the_frame(void)
+{
+    EXPECT(OK, INIT, LIMEN_TABLE_DELETE, steps.frame);
+}
+
+static void test_frame_dies_between_two_tables(void **state)
+{
+    (void)state;
+    at_window(steps.other.thread, 1, delete_the_frame);
+    assert_int_equal(map(steps.frame, steps.space, 0x400000, R, 0), LIMEN_BAD_CAPABILITY);
+    assert_space(steps.space, 14, 13, 0);
+}
+
+static void map_the_frame(void)
+{
+    assert_int_equal(map(steps.frame, steps.space, 0x800000, R, 0), LIMEN_OK);
+}
+
+static void test_frame_is_mapped_between_two_tables(void **state)
+{
+    (void)state;
+    at_window(steps.other.thread, 1, map_the_frame);
+    assert_int_equal(map(steps.frame, steps.space, 0x400000, R, 0), LIMEN_ALREADY_MAPPED);
+    assert_mapped(steps.space, 0x800000, steps.frame, R);
+    assert_space(steps.space, 14, 11, 4096);
+}
+
+static void revoke_the_donation(void)
+{
+    EXPECT(OK, INIT, LIMEN_TABLE_REVOKE, steps.memory);
+}
+
+/* The tables made so far go with the donation, and are made again of what is left. */
+static void test_space_is_emptied_between_two_tables(void **state)
+{
+    (void)state;
+    steps.space = make(LIMEN_TYPE_SPACE, 15);
+    EXPECT(OK, INIT, LIMEN_TABLE_REVOKE, steps.memory);
+    EXPECT(OK, steps.space, LIMEN_SPACE_DONATE, make_from(steps.memory, LIMEN_TYPE_UNTYPED, 13));
+    at_window(steps.other.thread, 2, revoke_the_donation);
+    assert_int_equal(map(steps.frame, steps.space, 0x400000, R, 0), LIMEN_OK);
+    assert_space(steps.space, 6, 3, 4096);
+}
+
+static void delete_init(void)
+{
+    EXPECT(OK, INIT, LIMEN_TABLE_DELETE, LIMEN_INIT_THREAD);
+}
+
+static void test_mapper_dies_between_two_tables(void **state)
+{
+    (void)state;
+    world.init->essential = false; /* as if it were any thread */
+    at_window(steps.other.thread, 2, delete_init);
+    if (!setjmp(abandon)) {
+        (void)map(steps.frame, steps.space, 0x400000, R, 0);
+        fail_msg("a dead thread went on");
+    }
+    check_all();
+    assert_ptr_equal(current(), steps.other.thread);
+    assert_space(steps.space, 14, 12, 0);
+}
+
+/* -- death -- */
+
 static void test_space_dies_with_mappings(void **state)
 {
     (void)state;
@@ -292,6 +423,13 @@ int main(void)
         SCENE_TEST(test_donation_refuses),
         SCENE_TEST(test_donation_that_is_taken_back),
         SCENE_TEST(test_no_mapping_while_it_is_emptied),
+        STEPS_TEST(test_a_window_after_each_table),
+        STEPS_TEST(test_space_dies_between_two_tables),
+        STEPS_TEST(test_space_is_replaced_between_two_tables),
+        STEPS_TEST(test_frame_dies_between_two_tables),
+        STEPS_TEST(test_frame_is_mapped_between_two_tables),
+        STEPS_TEST(test_space_is_emptied_between_two_tables),
+        STEPS_TEST(test_mapper_dies_between_two_tables),
         SCENE_TEST(test_space_dies_with_mappings),
         SCENE_TEST(test_space_dies_with_donations),
     };

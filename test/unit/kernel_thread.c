@@ -47,14 +47,14 @@ static void test_every_operation_needs_its_right(void **state)
     (void)state;
     unsigned read = copy_of(scene.thread, LIMEN_RIGHT_READ);
     unsigned write = copy_of(scene.thread, LIMEN_RIGHT_WRITE);
-    for (uint32_t label = LIMEN_THREAD_CONFIGURE; label <= LIMEN_THREAD_SET_PASSIVE; label++) {
+    for (uint32_t label = LIMEN_THREAD_CONFIGURE; label <= LIMEN_THREAD_LAUNCH; label++) {
         bool reads = label == LIMEN_THREAD_GET_REGS || label == LIMEN_THREAD_INFO ||
                      label == LIMEN_THREAD_WAIT_INFO;
         EXPECT(NO_RIGHT, scene.weak, label, 0);
         EXPECT(NO_RIGHT, reads ? write : read, label, 0);
     }
     EXPECT(BAD_OPERATION, write, 0, 0);
-    EXPECT(BAD_OPERATION, write, LIMEN_THREAD_SET_PASSIVE + 1, 0);
+    EXPECT(BAD_OPERATION, write, LIMEN_THREAD_LAUNCH + 1, 0);
 }
 
 static void test_configure(void **state)
@@ -226,7 +226,7 @@ static void test_registers_of_a_thread_stopped_in_the_kernel(void **state)
     struct limen_regs in_the_kernel;
     (void)state;
     struct actor actor = make_actor(255, false);
-    actor.thread->resume = &in_the_kernel;
+    thread_set_resume(actor.thread, &in_the_kernel);
     EXPECT(OK, actor.slot, LIMEN_THREAD_SUSPEND);
     assert_int_equal(set_regs(actor.slot, 22, 0), LIMEN_BUSY);
     EXPECT(BUSY, actor.slot, LIMEN_THREAD_GET_REGS, 0);

@@ -257,26 +257,8 @@ static void test_many_slots_are_looked_at_in_steps(void **state)
 
 static struct {
     struct actor other;
-    unsigned at, slot, untyped;
-    void (*act)(void);
+    unsigned slot, untyped;
 } window;
-
-static void interfere(void)
-{
-    if (host.windows != window.at || current() != world.init)
-        return;
-    host.window = NULL;
-    preempt(window.other.thread);
-    window.act();
-    back_to(world.init);
-}
-
-static void at_window(unsigned after, void (*act)(void))
-{
-    window.act = act;
-    window.at = host.windows + after;
-    host.window = interfere;
-}
 
 static int window_setup(void **state)
 {
@@ -298,7 +280,7 @@ static void test_interrupted_clearing_leaves_nothing_behind(void **state)
     unsigned small = make(LIMEN_TYPE_UNTYPED, 22);
     make_from(small, LIMEN_TYPE_ENDPOINT, 0);
     window.slot = fresh();
-    at_window(600, fill_the_slot);
+    at_window(window.other.thread, 600, fill_the_slot);
     assert_int_equal(retype(small, LIMEN_TYPE_FRAME, 21, 0, window.slot, 1), LIMEN_SLOT_OCCUPIED);
     assert_null(host.window);
     for (unsigned i = 0; i < 8; i++) {
@@ -315,7 +297,7 @@ static void test_says_how_many_it_made(void **state)
     (void)state;
     window.slot = fresh() + 5;
     world.next_slot += 10;
-    at_window(3, fill_the_slot);
+    at_window(window.other.thread, 3, fill_the_slot);
     assert_int_equal(retype(world.untyped, LIMEN_TYPE_FRAME, 12, 0, window.slot - 5, 10),
                      LIMEN_SLOT_OCCUPIED);
     assert_int_equal(result(0), 5);
@@ -335,10 +317,10 @@ static void test_memory_that_another_takes(void **state)
     unsigned first = fresh();
     world.next_slot += 20;
     window.untyped = make(LIMEN_TYPE_UNTYPED, 15);
-    at_window(1, take_memory);
+    at_window(window.other.thread, 1, take_memory);
     assert_int_equal(retype(window.untyped, LIMEN_TYPE_FRAME, 12, 0, first, 7), LIMEN_OK);
     window.untyped = make(LIMEN_TYPE_UNTYPED, 15);
-    at_window(1, take_memory);
+    at_window(window.other.thread, 1, take_memory);
     assert_int_equal(retype(window.untyped, LIMEN_TYPE_FRAME, 12, 0, first + 10, 8),
                      LIMEN_NO_MEMORY);
     assert_int_equal(result(0), 7);
@@ -358,7 +340,7 @@ static void test_capability_that_is_replaced_by_device_memory(void **state)
     unsigned first = fresh();
     world.next_slot += 4;
     window.untyped = make(LIMEN_TYPE_UNTYPED, 16);
-    at_window(2, put_device_memory_there);
+    at_window(window.other.thread, 2, put_device_memory_there);
     assert_int_equal(retype(window.untyped, LIMEN_TYPE_TABLE, 6, 0, first, 4), LIMEN_WRONG_TYPE);
     assert_null(host.window);
 }
@@ -374,7 +356,7 @@ static void test_capability_that_is_deleted(void **state)
     window.untyped = make(LIMEN_TYPE_UNTYPED, 16);
     unsigned first = fresh();
     world.next_slot += 4;
-    at_window(2, delete_the_untyped);
+    at_window(window.other.thread, 2, delete_the_untyped);
     assert_int_equal(retype(window.untyped, LIMEN_TYPE_TABLE, 6, 0, first, 4),
                      LIMEN_BAD_CAPABILITY);
     assert_int_equal(result(0), 2);
@@ -397,7 +379,7 @@ static void test_nothing_is_made_of_memory_being_deleted(void **state)
     window.untyped = make(LIMEN_TYPE_UNTYPED, 14);
     for (unsigned i = 0; i < 3; i++)
         make_from(window.untyped, LIMEN_TYPE_FRAME, 12);
-    at_window(3, use_the_untyped);
+    at_window(window.other.thread, 3, use_the_untyped);
     drop(window.untyped);
     assert_null(host.window);
     assert_true(is_empty(window.untyped));
@@ -416,7 +398,7 @@ static void test_nothing_is_made_of_memory_half_deleted(void **state)
     for (unsigned i = 0; i < 3; i++)
         make_from(window.untyped, LIMEN_TYPE_FRAME, 12);
     world.init->essential = false; /* as if it were any thread */
-    at_window(3, kill_init);
+    at_window(window.other.thread, 3, kill_init);
     if (!setjmp(abandon)) {
         (void)OP(INIT, LIMEN_TABLE_DELETE, window.untyped);
         fail_msg("a dead thread went on");

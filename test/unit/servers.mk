@@ -7,7 +7,7 @@ UNIT_SERVERS_FLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fsanitize=addre
                       -iquote servers -idirafter servers/lib/include
 
 # Each program's test, the sources it tests, and flags of its own.
-$(foreach program,format line terminal lives boot acpi restart protocol,\
+$(foreach program,format line terminal lives boot acpi restart measure protocol,\
   $(eval servers_$(program)_FLAGS :=))
 servers_format_SOURCES := servers/lib/format.c servers/lib/option.c
 servers_line_SOURCES := servers/console/line.c
@@ -19,8 +19,10 @@ servers_boot_SOURCES := servers/init/cpio.c servers/init/elf.c servers/init/mani
                         servers/init/symbols.c
 servers_acpi_SOURCES := servers/init/acpi.c
 servers_restart_SOURCES := servers/init/restart.c
+servers_measure_FLAGS := -Itest/bench/linux
+servers_measure_SOURCES := servers/bench/measure.c
 servers_protocol_SOURCES :=
-UNIT_SERVERS_PROGRAMS := $(addprefix $(UNIT_SERVERS)/servers_,format line terminal lives boot acpi restart protocol)
+UNIT_SERVERS_PROGRAMS := $(addprefix $(UNIT_SERVERS)/servers_,format line terminal lives boot acpi restart measure protocol)
 UNIT_SERVERS_PROTOCOL := $(UNIT_SERVERS)/include/protocol/sample.h
 
 $(UNIT_SERVERS_PROTOCOL): test/unit/sample.toml servers/lib/protocol.py include/limen/message.h

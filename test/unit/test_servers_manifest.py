@@ -94,7 +94,7 @@ class Compiling(unittest.TestCase):
         self.changed(13, "within 0 to 254", "priority = 100", "priority = 255")
         self.changed(14, "power of two", '"1M"', '"3M"')
         self.changed(14, "power of two", '"1M"', '"32K"')
-        self.changed(14, "power of two", '"1M"', '"512M"')
+        self.changed(14, "power of two", '"1M"', '"1024M"')
         self.changed(14, "power of two", '"1M"', '"1G"')
         for size in ('"2K"', '"2M"', '"12K"'):
             self.changed(15, "state = ", 'memory = "1M"\n', f'memory = "1M"\nstate = {size}\n')

@@ -32,6 +32,9 @@ benchmark bench_map_anonymous;
 benchmark bench_map_untouched;
 benchmark bench_pthread;
 
+/* cycles.c: from here on core_cycles() counts, where the processor does. */
+void cycles_open(void);
+
 /* Ends the machine, saying what failed, when `fine` is false.  errno tells why where `result`, of a
  * call to the C library, is -1, and `result` itself where it is less. */
 void must(const char *what, bool fine, long result);

@@ -23,8 +23,9 @@ struct arch_cpu {
 #define ARCH_THREAD_SWITCH 0x7u
 #define ARCH_THREAD_IRET   0x8u
 #define ARCH_THREAD_KERNEL 0x10u
-#define ARCH_CPU_SWITCH    0x3u
-#define ARCH_CPU_KERNEL    0x100u
+#define ARCH_CPU_SWITCH    0x10000u
+#define ARCH_SWITCH_LONGER (ARCH_THREAD_SWITCH | ARCH_CPU_SWITCH)
+#define ARCH_CPU_KERNEL    0x100000u
 
 struct arch_thread {
     struct limen_regs *regs; /* the user frame, right below stack_top; it never moves */
@@ -66,6 +67,16 @@ uint64_t arch_ticks(void);
 void arch_window(void);
 void arch_switch(struct arch_thread *from, struct arch_thread *to);
 
+static inline bool arch_switch_is_longer(uint32_t flags)
+{
+    return flags;
+}
+
+static inline void arch_switch_usual(struct arch_thread *from, struct arch_thread *to)
+{
+    arch_switch(from, to);
+}
+
 static inline bool arch_flags_need_iret(const struct limen_regs *regs)
 {
     (void)regs;
@@ -77,11 +88,6 @@ static inline void arch_note_frame(struct arch_thread *arch)
     arch->flags &= ~ARCH_THREAD_IRET;
     if (arch->regs->error != (uint64_t)REGS_BY_SYSCALL)
         arch->flags |= ARCH_THREAD_IRET;
-}
-
-static inline void arch_close_selectors(const struct arch_thread *from)
-{
-    (void)from;
 }
 
 struct limen_regs *arch_fast_exit(uint64_t badge, uint64_t tag, const struct limen_regs *low,

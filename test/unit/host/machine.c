@@ -53,6 +53,7 @@ void host_reset(void)
     assert_ptr_equal(memory, host_memory);
     memset(&host, 0, sizeof(host));
     host.timer = HOST_NEVER;
+    host.counts_cycles = true;
     if (host_cpu)
         memset(host_cpu, 0, sizeof(*host_cpu));
 }
@@ -83,6 +84,13 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
 
 void arch_machine_check_poll(void)
 {
+}
+
+bool arch_core_cycles(uint64_t *cycles)
+{
+    if (host.counts_cycles)
+        *cycles = 54321;
+    return host.counts_cycles;
 }
 
 uint64_t arch_calibration_ticks(void)
@@ -120,15 +128,15 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to)
 struct limen_regs *host_syscall(struct limen_regs *regs)
 {
     if (regs->rax == LIMEN_SYS_CALL)
-        return fast_call(regs);
+        return fast_call(regs->rdi, regs->rsi);
     if (regs->rax == LIMEN_SYS_REPLY_WAIT)
-        return fast_reply_wait(regs);
+        return fast_reply_wait(regs->rdi, regs->rsi);
     return kernel_syscall(regs);
 }
 
-struct limen_regs *arch_syscall_general(struct limen_regs *regs)
+struct limen_regs *arch_syscall_general(void)
 {
-    return kernel_syscall(regs);
+    return kernel_syscall(host_cpu->current->arch.regs);
 }
 
 struct limen_regs *arch_exit(struct limen_regs *regs)
@@ -260,12 +268,8 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
         uint64_t *entry = entry_of(table, address, level);
         if (*entry & LEAF)
             return LIMEN_ALREADY_MAPPED;
-        if (!*entry) {
-            void *page = kernel_take_table(space);
-            if (!page)
-                return LIMEN_NO_TABLES;
-            *entry = virt_to_phys(page) | PRESENT;
-        }
+        if (!*entry)
+            return LIMEN_NO_TABLES;
         table = phys_to_virt(*entry & ADDRESS);
     }
     uint64_t *entry = entry_of(table, address, leaf_level(order));
@@ -274,6 +278,24 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
     *entry = physical | PRESENT | LEAF | (uint64_t)rights << RIGHTS_AT |
              (cache == LIMEN_CACHE_NONE ? UNCACHED : 0);
     return LIMEN_OK;
+}
+
+void arch_add_table(struct arch_space *space, uint64_t address, const void *page)
+{
+    const char *bytes = page;
+    uint64_t *table = space->top;
+    for (unsigned level = LEVELS; level > 1; level--) {
+        uint64_t *entry = entry_of(table, address, level);
+        assert_false(*entry & LEAF);
+        if (!*entry) {
+            for (uint64_t i = 0; i < LIMEN_PAGE_SIZE; i++)
+                assert_int_equal(bytes[i], 0);
+            *entry = virt_to_phys(page) | PRESENT;
+            return;
+        }
+        table = phys_to_virt(*entry & ADDRESS);
+    }
+    fail_msg("no table lacks on the way to %lx", address);
 }
 
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
@@ -287,6 +309,13 @@ void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
     uint64_t *entry = entry_of(table, address, leaf_level(order));
     assert_true(*entry & LEAF);
     *entry = 0;
+}
+
+void arch_space_destroy(struct arch_space *space)
+{
+    for (uint64_t i = 0; i < ENTRIES; i++)
+        assert_int_equal(space->top[i], 0);
+    space->top = NULL;
 }
 
 void arch_space_clear(struct arch_space *space)

@@ -27,6 +27,7 @@ struct host {
     uint64_t now;   /* the TSC */
     uint64_t timer; /* tick the timer is set to; HOST_NEVER at first */
     unsigned timer_sets;
+    bool counts_cycles; /* true at first */
 
     /* Called in each window, if set; `windows` counts them. */
     void (*window)(void);

@@ -81,7 +81,7 @@ void enter(uint64_t rax, uint64_t rdi, uint64_t rsi)
     const struct limen_regs *out = host_syscall(regs);
     assert_ptr_equal(out, regs_of(current()));
     /* No thread leaves for ring 3 without end while another is ready. */
-    if (host_cpu->ready_words && current() != &host_cpu->idle)
+    if (host_cpu->top >= 0 && current() != &host_cpu->idle)
         assert_true(host_cpu->slice_end != UINT64_MAX);
     /* And none for whom nobody pays. */
     if (current() != &host_cpu->idle)
@@ -198,7 +198,7 @@ void preempt(struct thread *by)
 {
     static struct limen_regs frame_in_the_kernel;
     struct thread *self = current();
-    self->resume = &frame_in_the_kernel;
+    thread_set_resume(self, &frame_in_the_kernel);
     become(by);
 }
 
@@ -208,6 +208,30 @@ void back_to(struct thread *preempted)
     if (!alive)
         longjmp(abandon, 1);
     become(preempted);
+}
+
+static struct {
+    struct thread *by;
+    unsigned at;
+    void (*act)(void);
+} interference;
+
+static void interfere(void)
+{
+    if (host.windows != interference.at || current() != world.init)
+        return;
+    host.window = NULL;
+    preempt(interference.by);
+    interference.act();
+    back_to(world.init);
+}
+
+void at_window(struct thread *by, unsigned after, void (*act)(void))
+{
+    interference.by = by;
+    interference.at = host.windows + after;
+    interference.act = act;
+    host.window = interfere;
 }
 
 void set_words(struct thread *thread, unsigned count, const uint64_t *words)

@@ -14,6 +14,7 @@
 #include "ipc.h"
 #include "irq.h"
 #include "machine.h"
+#include "notification.h"
 #include "scheduler.h"
 #include "space.h"
 #include "table.h"
@@ -111,6 +112,9 @@ void interrupt_at(uint64_t tick);
 void preempt(struct thread *by);
 void back_to(struct thread *preempted);
 extern jmp_buf abandon;
+
+/* In the window after so many others init is preempted, and `by` acts. */
+void at_window(struct thread *by, unsigned after, void (*act)(void));
 
 void set_words(struct thread *thread, unsigned count, const uint64_t *words);
 

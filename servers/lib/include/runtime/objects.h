@@ -65,6 +65,19 @@ enum limen_error limen_thread_wait_info(uint32_t thread, struct limen_wait_info 
 
 enum limen_error limen_thread_configure(uint32_t thread, uint32_t space, uint32_t table,
                                         uint32_t fault_endpoint);
+
+/* What a thread begins with. */
+struct limen_launch {
+    uint64_t rip;
+    uint64_t rsp;
+    uint64_t rdi;
+    uint64_t fs_base;
+    uint32_t message_page; /* slot of the frame */
+    unsigned priority;
+    const char *name;
+};
+
+enum limen_error limen_thread_launch(uint32_t thread, const struct limen_launch *launch);
 enum limen_error limen_thread_set_priority(uint32_t thread, unsigned priority);
 enum limen_error limen_thread_set_regs(uint32_t thread, const struct limen_regs *regs);
 enum limen_error limen_thread_get_regs(uint32_t thread, struct limen_regs *regs);

@@ -28,7 +28,9 @@ struct limen_last_request {
 struct limen_thread_block {
     struct limen_thread_block *self;
     struct limen_message_page *message;
-    uint64_t recovered; /* of a server's first thread: whether limen_state_recover() is done */
+    uint32_t joins;        /* signals the notification on which it waits for threads it joins ... */
+    uint32_t joins_memory; /* ... and what that is made from; 0: it has not joined any */
+    uint64_t recovered;    /* of a server's first thread: whether limen_state_recover() is done */
     struct limen_last_request last;
     uint32_t output_length;
     char output[LIMEN_OUTPUT_LINE];
@@ -52,13 +54,12 @@ struct limen_thread_block *limen_thread_block_init(struct limen_message_page *pa
 struct limen_thread {
     void (*entry)(void *argument);
     void *argument;
-    uint32_t thread;  /* the thread object */
-    uint32_t done;    /* a notification, signalled when entry has returned ... */
-    uint32_t finish;  /* ... by this capability to it */
-    uint32_t untyped; /* what all of the thread is made from ... */
-    unsigned order;   /* ... and how much that is */
-    uint32_t first;   /* its slots */
-    unsigned count;
+    bool ended;         /* entry has returned; atomic, like the next */
+    uint32_t joined_by; /* whom to signal then; 0: nobody yet */
+    uint32_t untyped;   /* what all of the thread is made from ... */
+    unsigned order;     /* ... and how much that is */
+    uint32_t thread;    /* the thread object; the slots of its frames follow */
+    unsigned count;     /* of all these slots */
     uint64_t addresses; /* of the guard page below its stack */
     size_t pages;       /* from there: guard, stack, message page */
 };
@@ -69,7 +70,7 @@ enum limen_error limen_thread_start(struct limen_thread *thread, const char *nam
                                     unsigned priority, void (*entry)(void *argument),
                                     void *argument, size_t stack_size);
 
-/* Waits until entry has returned, and destroys the thread. */
+/* Waits until entry has returned, and destroys the thread.  For one other thread at most. */
 void limen_thread_join(struct limen_thread *thread);
 
 /* Ends another thread, wherever it is, and takes its memory, slots and addresses back. */
