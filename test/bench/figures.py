@@ -19,7 +19,7 @@ def only(pattern, text, what):
     """The one thing that the text says of something."""
     found = pattern.findall(text)
     if len(found) != 1:
-        raise Unreadable(f"the guest should say once {what}, but does {len(found)} times")
+        raise Unreadable(f"the guest should say once, not {len(found)} times, {what}")
     return found[0]
 
 

@@ -16,7 +16,8 @@ DIRECTORY = BUILD / "linux"
 INITRAMFS = DIRECTORY / "initramfs.cpio"
 # Depends on the package of the newest kernel for virtual machines, with fewer drivers than others.
 METAPACKAGE = "linux-image-cloud-amd64"
-COMMAND_LINE = "console=ttyS0 quiet"
+# A panic ends the machine at once instead of stopping it.
+COMMAND_LINE = "console=ttyS0 quiet panic=-1"
 FETCH_SECONDS = 120
 SECONDS = 300
 

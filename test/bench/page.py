@@ -16,7 +16,7 @@ HEADLINES = {"null_syscall": "a system call", "ipc_roundtrip_0": "a call to a se
 
 
 def number(value):
-    return f"{value:,}"
+    return f"{value:,}" if value != "" else ""
 
 
 def limen_name():
@@ -78,17 +78,6 @@ def distributions(report):
     yield element("div", *plots, class_="plots")
 
 
-def growth(report):
-    if "growth" not in report:
-        return
-    yield element("h2", "How cost grows")
-    yield element("p", "Medians of ", limen_name(), " with more of what a system has. A flat line "
-                  "is what one wants.")
-    yield element("div", *(element("figure", element("h3", f"{entry['name']} by {entry['varies']}"),
-                                   plot.growth(entry, report["unit"]), class_="card")
-                           for entry in report["growth"]), class_="plots")
-
-
 def table(caption, head, body):
     """A table that scrolls by itself where the page is narrow."""
     made = element("table", element("caption", caption), element("thead", *head),
@@ -101,18 +90,65 @@ def heads(cells, words=()):
                            for cell in cells))
 
 
-def expensive(report):
-    if "expensive" not in report:
+# The styles of curves, in the order in which a report has what varies.
+CURVES = ("first", "second", "third", "fourth")
+
+
+def growth(report):
+    if not report.get("growth"):
         return
-    kinds = list(dict.fromkeys(kind for counts in report["expensive"].values() for kind in counts))
+    unit = report["unit"]
+    varies = list(dict.fromkeys(entry["varies"] for entry in report["growth"]))
+    style = {what: CURVES[i % len(CURVES)] for i, what in enumerate(varies)}
+    named = [part for what in varies
+             for part in (", ", element("span", what, class_=f"curve-name {style[what]}"))]
+    operations = {}
+    for entry in report["growth"]:
+        curve = (style[entry["varies"]], entry["points"])
+        operations.setdefault(entry["name"], []).append(curve)
+    yield element("h2", "How cost grows")
+    yield element("p", "Medians of ", limen_name(), f" in {unit} by the number of ", *named[1:],
+                  ". Flat lines are what one wants, and lines that are flat alike hide each other.")
+    yield element("div", *(element("figure", element("h3", name), plot.growth(name, curves, unit),
+                                   class_="card")
+                           for name, curves in operations.items()), class_="plots")
+    yield growth_table(report, varies, operations)
+
+
+def growth_table(report, varies, operations):
+    """A row for each operation, and columns for each number of each thing."""
+    medians, columns = {}, []
+    for entry in report["growth"]:
+        for at, median in entry["points"]:
+            medians[entry["name"], entry["varies"], at] = median
+    for what in varies:
+        columns.append((what, sorted({at for _, varying, at in medians if varying == what})))
+    groups = element("tr", element("td"),
+                     *(element("th", what, colspan=len(numbers), scope="colgroup", class_="group")
+                       for what, numbers in columns))
+    head = heads(["", *(number(at) for _, numbers in columns for at in numbers)])
     body = [element("tr", element("th", name, scope="row"),
-                    *(element("td", number(counts.get(kind, 0)),
-                              class_="main" if counts.get(kind) else "zero") for kind in kinds))
-            for name, counts in report["expensive"].items()]
+                    *(element("td", number(medians.get((name, what, at), "")))
+                      for what, numbers in columns for at in numbers)) for name in operations]
+    return table(f"In {report['unit']}, by how many there are", [groups, head], body)
+
+
+def expensive(report):
+    if not report.get("expensive"):
+        return
+    counts = report["expensive"]
+    kinds = list(dict.fromkeys(kind for found in counts.values() for kind in found))
+    some = [kind for kind in kinds if any(found.get(kind) for found in counts.values())]
+    none = [kind for kind in kinds if kind not in some]
+    body = [element("tr", element("th", name, scope="row"),
+                    *(element("td", number(found.get(kind, 0)),
+                              class_="main" if found.get(kind) else "zero") for kind in some))
+            for name, found in counts.items()]
     yield element("h2", "Expensive instructions")
     yield element("p", "Some instructions take many times as long as others. How many of them one "
-                  "operation of ", limen_name(), " executes:")
-    yield table("Instructions of each kind in one operation", [heads(["", *kinds])], body)
+                  "operation of ", limen_name(), " executes",
+                  f"; none executes any of: {', '.join(none)}." if none else ".")
+    yield table("Instructions of each kind in one operation", [heads(["", *some])], body)
 
 
 def result_table(report):

@@ -125,19 +125,26 @@ def histogram(name, series, unit):
 
 # -- growth --
 
-def growth(entry, unit):
-    """How a median changes with the number of something: a flat line is what one wants."""
-    points = entry["points"]
-    across = LogScale([number for number, _ in points], LEFT + 14, PLOT_WIDTH - 30)
-    most = max(value for _, value in points)
-    up = {value: BASE - (BASE - 26) * value / max(1, most) for _, value in points}
-    places = [(across.at(number), up[value]) for number, value in points]
+def growth(name, curves, unit):
+    """`curves`: (class, points) of one operation, by the number of this and of that, from zero up:
+    flat lines are what one wants."""
+    numbers = [number for _, points in curves for number, _ in points]
+    values = [value for _, points in curves for _, value in points]
+    across = LogScale(numbers, LEFT, PLOT_WIDTH - 12)
+    least, most = min(values), max(values)
+
+    def up(value):
+        return BASE - (BASE - 24) * value / max(1, most)
+
     parts = [line(LEFT, BASE, PLOT_WIDTH - 6, BASE, "axis"),
-             element("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in places),
-                     class_="curve")]
-    for (number, value), (x, y) in zip(points, places):
-        parts += [element("circle", cx=x, cy=y, r=3.5, class_="limen"),
-                  text(x, y - 8, f"{value:,}", "value", "middle"),
-                  text(x, BASE + 16, short(number), "tick", "middle")]
-    return drawing(PLOT_WIDTH, PLOT_HEIGHT,
-                   f"{entry['name']} in {unit} by {entry['varies']}", parts)
+             text(LEFT - 5, BASE + 4, "0", "tick", "end")]
+    parts += [text(across.at(tick), BASE + 16, short(tick), "tick", "middle")
+              for tick in across.ticks()]
+    for class_, points in curves:
+        places = [(across.at(number), up(value)) for number, value in points]
+        parts.append(element("polyline", class_=f"curve {class_}",
+                             points=" ".join(f"{x:.1f},{y:.1f}" for x, y in places)))
+        parts += [element("circle", cx=x, cy=y, r=3, class_=class_) for x, y in places]
+    said = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    parts.append(text(PLOT_WIDTH - 6, 13, said, "value", "end"))
+    return drawing(PLOT_WIDTH, PLOT_HEIGHT, f"{name} in {unit} as things grow: {said}", parts)

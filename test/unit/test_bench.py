@@ -16,7 +16,7 @@ import figures  # noqa: E402
 import limen  # noqa: E402
 import linux  # noqa: E402
 import report as reports  # noqa: E402
-from machine import MachineError  # noqa: E402
+from machine import MachineError, Settings  # noqa: E402
 
 OUTPUT = """unit: instructions
 taken off each sample, for two time stamps: 5
@@ -77,6 +77,36 @@ class Figures(unittest.TestCase):
 
     def test_a_row_twice(self):
         self.unreadable(OUTPUT + OUTPUT, "null_syscall twice")
+
+
+class LimenGuest(unittest.TestCase):
+    def measure(self, unit, icount, names):
+        lines = [f"unit: {unit}" if unit else "unit: the emulator's ticks, which mean nothing"]
+        lines += ["taken off each sample, for two time stamps: 5",
+                  "taken off boot_to_init, for calibrating clocks: 7"]
+        for name in names:
+            lines += [f"{name} 80 80 80 80 1", f"histogram {name} 80:1"]
+        text = "\n".join(lines) + "\n"
+        with mock.patch.object(limen, "run_guest", side_effect=[text, ""]):
+            return limen.measure(Settings(icount=icount))
+
+    def test_each_unit_on_its_machine(self):
+        for unit, icount in (("instructions", True), ("TSC ticks", False)):
+            found = self.measure(unit, icount, limen.NAMES)
+            self.assertEqual((found["unit"], len(found["results"])), (unit, len(limen.NAMES)))
+
+    def test_no_cycles_under_emulation_and_no_figures_without_a_unit(self):
+        for unit, icount in (("cycles", True), ("instructions", False), ("", True), ("", False)):
+            with self.assertRaisesRegex(MachineError, "the guest should count"):
+                self.measure(unit, icount, limen.NAMES)
+
+    def test_cycles_leave_out_what_only_the_clock_counts(self):
+        found = self.measure("cycles", False, limen.NAMES[:-1])
+        self.assertNotIn("boot_to_init", [row["name"] for row in found["results"]])
+
+    def test_what_was_not_measured_is_named(self):
+        with self.assertRaisesRegex(MachineError, "not measured: null_syscall, boot_to_init"):
+            self.measure("instructions", True, limen.NAMES[1:-1])
 
 
 class LinuxGuest(unittest.TestCase):

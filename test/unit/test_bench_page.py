@@ -25,7 +25,9 @@ REPORT = {
               "results": [{"name": "null_syscall", "way": "getppid", **ROW, "p50": 1234},
                           {"name": "null_syscall", "way": "getuid", **ROW, "p50": 5678}]},
 }
-GROWTH = [{"name": "null_syscall", "varies": "threads", "points": [[10, 68], [10000, 69]]}]
+GROWTH = [{"name": "null_syscall", "varies": "threads", "points": [[0, 68], [10000, 77]]},
+          {"name": "null_syscall", "varies": "pages", "points": [[20, 68]]},
+          {"name": "map_unmap", "varies": "threads", "points": [[0, 555]]}]
 EXPENSIVE = {"null_syscall": {"wrmsr": 0, "swapgs": 2}, "map_unmap": {"invlpg": 1}}
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -103,10 +105,27 @@ class Page(unittest.TestCase):
 
     def test_growth_and_expensive_instructions_are_shown_where_they_are_known(self):
         seen = outline(growth=GROWTH, expensive=EXPENSIVE)
-        self.assertEqual(seen.tags.count("polyline"), 1)
         for words in ("How cost grows", "Expensive instructions", "swapgs", "invlpg"):
             self.assertIn(words, seen.shown)
             self.assertNotIn(words, outline().shown)
+
+    def test_growth_is_a_picture_for_each_operation_and_a_cell_for_each_point(self):
+        seen, without = outline(growth=GROWTH), outline()
+        self.assertEqual(seen.tags.count("svg") - without.tags.count("svg"), 2)
+        self.assertEqual(seen.tags.count("polyline"), 3)
+        self.assertEqual(seen.tags.count("td") - without.tags.count("td"), 1 + 2 * 3)
+        for words in ("68 to 77", "555"):
+            self.assertIn(words, seen.shown)
+
+    def test_more_things_that_vary_than_there_are_styles(self):
+        many = [dict(GROWTH[0], varies=str(i)) for i in range(9)]
+        self.assertEqual(outline(growth=many).tags.count("polyline"), 9)
+
+    def test_instructions_that_none_executes_are_named_once(self):
+        seen = outline(expensive=EXPENSIVE)
+        self.assertIn("none executes any of: wrmsr.", seen.shown)
+        self.assertEqual(seen.shown.count("wrmsr"), 1)
+        self.assertEqual(seen.tags.count("td") - outline().tags.count("td"), 2 * 2)
 
     def test_light_and_dark_have_the_same_colours_to_choose(self):
         style = page.STYLE.read_text(encoding="utf-8")
