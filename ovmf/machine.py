@@ -74,6 +74,7 @@ class Settings:
     parked: Path | None = None  # a saved state to start from, with the disk it has (parked.py)
     parked_disk: Path | None = None
     holes: int = 0  # in the memory map of a machine that starts from a saved state
+    waits: bool = False  # a machine that starts from a saved state does so on a debugger's word
 
     def acceleration(self):
         return self.accel or best_accelerator()
@@ -131,6 +132,8 @@ def qemu_arguments(settings, variables, cmdline_file):
     if settings.parked:
         arguments += ["-incoming", f"exec:cat {shlex.quote(str(settings.parked))}",
                       "-fw_cfg", f"name={DISK_FILE},file={settings.image}"]
+    if settings.parked and settings.waits:
+        arguments += ["-S"]
     if settings.parked and settings.holes:
         arguments += ["-fw_cfg", f"name={HOLES_FILE},string={settings.holes}"]
     return arguments
