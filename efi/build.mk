@@ -4,7 +4,7 @@
 EFI_HEADERS := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI
 
 # Parsers and builders that ask no firmware anything; they are tested on the host.
-EFI_PORTABLE := elf cpio memory tables space text machine fw_cfg_find
+EFI_PORTABLE := acpi elf cpio memory tables space text machine fw_cfg_find
 EFI_SOURCES := $(EFI_PORTABLE:%=efi/%.c) efi/main.c efi/console.c efi/facts.c efi/files.c \
                efi/firmware_memory.c efi/fw_cfg.c efi/handover.c efi/libc/string.c
 EFI_OBJECTS := $(EFI_SOURCES:%.c=$(BUILD)/%.obj)
@@ -28,7 +28,7 @@ $(BUILD)/efi/%.obj: efi/%.c efi/build.mk Makefile
 
 # -- unit tests, on the host --
 
-EFI_UNIT_TESTS := elf cpio memory space machine
+EFI_UNIT_TESTS := acpi elf cpio memory space machine
 EFI_HOST_CFLAGS := -std=c17 -g -O1 -Iinclude $(EFI_HEADERS) $(WARNINGS) \
                    -fsanitize=address,undefined -fno-sanitize-recover=all
 EFI_UNIT_PROGRAMS := $(EFI_UNIT_TESTS:%=$(BUILD)/test/unit/efi_%)

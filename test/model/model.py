@@ -28,7 +28,7 @@ def check(model, variant, scratch):
     # sooner than a compiler has optimised, and in few states.
     subprocess.run(["clang", "-O0" if variant else "-O1", "-w", "-DSAFETY", "-DNOREDUCE", "-DSFH",
                     "-o", "pan", "pan.c"], cwd=scratch, check=True)
-    done = subprocess.run(["./pan", f"-m{DEPTH}", "-w18" if variant else "-w24"], cwd=scratch,
+    done = subprocess.run(["./pan", f"-m{DEPTH}", "-w20" if variant else "-w24"], cwd=scratch,
                           timeout=SECONDS, capture_output=True, text=True, check=True)
     return done.stdout
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Authority is exact: in a running machine, the whole capability table of every server holds what
 its manifest grants, each with the type, the rights and the badge, range or line it should have, and
-what the server made of its own memory.  Nothing more, nothing less, nothing elsewhere.
+what the server made of its own memory.  Nothing more, nothing less, nothing elsewhere.  So after
+boot, and when each server has died and those that come back are there again.
 
 What is expected is worked out here, from the manifest alone; init's part in it is what is tested.
 """
@@ -18,17 +19,19 @@ sys.path[:0] = [str(ROOT / "ovmf"), str(ROOT / "servers")]
 from machine import BUILD, Machine, Settings  # noqa: E402  (see above)
 from manifest import C, Manifest  # noqa: E402
 from parked import parked  # noqa: E402
+from prompt import Shell, Wrong  # noqa: E402
 
 SECONDS = 60
 ALL, CALLS = "rwxg", "-w-g"
 
-# Machines, the manifest each boots with, and what its servers make of their own memory.
+# Machines, the manifest each boots with, the server that dies by itself in its first life, and what
+# servers make of their own memory.
 MACHINES = [
-    (BUILD / "check/limen.img", ROOT / "servers/manifest.toml", {
+    (BUILD / "check/limen.img", ROOT / "servers/manifest.toml", None, {
         "console": {"reply"},
         "bench": {"endpoint", "frame", "notification", "reply", "space", "untyped"},
     }),
-    (BUILD / "test/servers/limen.img", ROOT / "test/servers/manifest.toml", {
+    (BUILD / "test/servers/limen.img", ROOT / "test/servers/manifest.toml", "mischief", {
         "console": {"reply"},
     }),
 ]
@@ -50,8 +53,8 @@ def common(server, number):
     }
 
 
-def granted(server, number):
-    """What the manifest grants on top, in its order."""
+def granted(server, number, ended):
+    """What the manifest grants on top, in its order; None for a service that has ended for good."""
     for name, (first, last) in server.ports.items():
         yield Row("ports", ALL, f"{first:#x}-{last:#x}", name)
     for name, line in server.interrupts.items():
@@ -61,15 +64,16 @@ def granted(server, number):
     own = C["LIMEN_MANIFEST_INIT_SERVICES"].split()
     for service in server.services:
         badge = number + ((own.index(service) + 1 << 32) if service in own else 0)
-        yield Row("endpoint", CALLS, f"badge {badge:#x}", service)
+        yield None if service in ended else Row("endpoint", CALLS, f"badge {badge:#x}", service)
     for right in server.kernel:
         yield Row("kernel", {"log": "r---", "counters": "rw--", "control": ALL}[right], "", right)
 
 
-def differences(server, number, rows, makes):
+def differences(server, number, rows, makes, ended):
     """What is wrong with a server's table."""
     expected = common(server, number)
-    expected.update(enumerate(granted(server, number), len(expected) + 1))
+    expected.update(enumerate(granted(server, number, ended), len(expected) + 1))
+    expected = {slot: row for slot, row in expected.items() if row}
     for slot, row in sorted(expected.items()):
         if slot not in rows:
             yield f"{server.name}: slot {slot} is empty and should hold {row}"
@@ -80,37 +84,73 @@ def differences(server, number, rows, makes):
             yield f"{server.name}: slot {slot} holds {row}, which nobody granted"
 
 
-def check(image, path, makes):
-    """What is wrong in a machine; and how many capabilities were looked at."""
-    settings = Settings(image=image, kernel=BUILD / "check/kernel.elf",
-                        cmdline="quiet cmd=caps")
-    with Machine(parked(settings)) as machine:
+def machine_with(image, cmdline):
+    return Machine(parked(Settings(image=image, kernel=BUILD / "check/kernel.elf", cmdline=cmdline)))
+
+
+def after_boot(image):
+    """What `caps` shows."""
+    with machine_with(image, "quiet cmd=caps") as machine:
         outcome = machine.finish(SECONDS)
     if (outcome.kind, outcome.status) != ("exit", 0):
-        return [f"{outcome.describe()}\n{outcome.log}"], 0
+        raise Wrong(f"{outcome.describe()}\n{outcome.log}")
+    return outcome.output
+
+
+def after_deaths(image, servers, mortal):
+    """The same when every server has died, and those that are started again are there."""
+    with machine_with(image, f"{mortal}=once") as machine:
+        shell = Shell(machine)
+        if mortal:
+            shell.wait(f"^init: server {mortal} died: [\\s\\S]*^init: {mortal} is started again$")
+        for server in servers:
+            if server.name != mortal:
+                shell.run(f"kill {server.name}")
+        starts = dict(re.findall(r"^ *\d+ (\S+) .* (\d+) (?!dead)\S+$", shell.run("ps"), re.M))
+        lives = {s.name: "2" for s in servers if s.restart == "always" or s.name == mortal}
+        if starts != lives:
+            raise Wrong(f"the lives of those who live are {starts}, and should be {lives}")
+        text = shell.run("caps")
+    return text[text.index("caps\n") + len("caps\n"):text.rindex("limen> ")]
+
+
+def check(servers, makes, ended, text):
+    """What is wrong with the tables that `caps` shows; and how many capabilities were looked at."""
     tables = collections.defaultdict(dict)
-    for name, slot, kind, rights, which, given in ROW.findall(outcome.output):
+    for name, slot, kind, rights, which, given in ROW.findall(text):
         tables[name][int(slot)] = Row(kind, rights, which.strip(), given)
     count = sum(map(len, tables.values()))
     wrong = []
-    if count != len(outcome.output.splitlines()) - 1:
-        wrong.append(f"some lines were not understood:\n{outcome.output}")
-    servers = Manifest(path).servers
-    wrong += [f"{name} is in no manifest" for name in tables.keys() - {s.name for s in servers}]
-    for number, server in enumerate(servers, 1):
-        wrong += differences(server, number, tables[server.name], makes.get(server.name, set()))
+    if count != len(text.splitlines()) - 1:
+        wrong.append(f"some lines were not understood:\n{text}")
+    wrong += [f"{name} is not there, or in no manifest"
+              for name in tables.keys() ^ {server.name for server in servers.values()}]
+    for number, server in servers.items():
+        wrong += differences(server, number, tables[server.name], makes.get(server.name, set()),
+                             ended)
     return wrong, count
 
 
 def main():
     count, wrong = 0, []
-    for image, path, makes in MACHINES:
-        more, looked_at = check(image, path, makes)
-        wrong += more
-        count += looked_at
+    for image, path, mortal, makes in MACHINES:
+        servers = dict(enumerate(Manifest(path).servers, 1))
+        lasting = {number: server for number, server in servers.items()
+                   if server.restart == "always" or server.name == mortal}
+        ended = {server.provides for server in servers.values()} - {
+            server.provides for server in lasting.values()}
+        try:
+            for alive, gone, text in ((servers, set(), after_boot(image)),
+                                      (lasting, ended,
+                                       after_deaths(image, servers.values(), mortal))):
+                more, looked_at = check(alive, makes, gone, text)
+                wrong += more
+                count += looked_at
+        except Wrong as problem:
+            wrong.append(str(problem))
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"note: {count} capabilities, each as granted")
+    print(f"note: {count} capabilities, each as granted, after boot and after deaths")
 
 
 if __name__ == "__main__":

@@ -162,6 +162,14 @@ static void counts_lives(void)
     null_pointer();
 }
 
+/* Dies in its first life only. */
+static void dies_once(void)
+{
+    if (limen_environment()->life == 1)
+        null_pointer();
+    idle();
+}
+
 static void arguments(int count, char **values)
 {
     for (int i = 0; i < count; i++)
@@ -226,6 +234,7 @@ int main(int argc, char **argv)
         {"request", dies_of_request},
         {"give", gives_service_away},
         {"state", counts_lives},
+        {"once", dies_once},
     };
     char name[16];
 
