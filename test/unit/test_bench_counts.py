@@ -72,6 +72,12 @@ class Growth(unittest.TestCase):
         points = [[0, 100], [10, 103], [100, 100], [1000, 97]]
         self.assertEqual(len(list(growth.grown({("map_unmap", "threads"): points}))), 2)
 
+    def test_a_straight_line(self):
+        self.assertEqual(list(growth.steeper([[0, 1000], [25, 1100], [50, 1200], [75, 1290]])), [])
+
+    def test_steeper_than_a_line(self):
+        self.assertEqual(len(list(growth.steeper([[0, 1000], [25, 1100], [50, 1300]]))), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
