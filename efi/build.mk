@@ -4,7 +4,7 @@
 EFI_HEADERS := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI
 
 # Parsers and builders that ask no firmware anything; they are tested on the host.
-EFI_PORTABLE := elf cpio memory tables space text machine fw_cfg_find
+EFI_PORTABLE := acpi elf cpio memory tables space text machine fw_cfg_find
 EFI_SOURCES := $(EFI_PORTABLE:%=efi/%.c) efi/main.c efi/console.c efi/facts.c efi/files.c \
                efi/firmware_memory.c efi/fw_cfg.c efi/handover.c efi/libc/string.c
 EFI_OBJECTS := $(EFI_SOURCES:%.c=$(BUILD)/%.obj)
@@ -28,7 +28,7 @@ $(BUILD)/efi/%.obj: efi/%.c efi/build.mk Makefile
 
 # -- unit tests, on the host --
 
-EFI_UNIT_TESTS := elf cpio memory space machine
+EFI_UNIT_TESTS := acpi elf cpio memory space machine
 EFI_HOST_CFLAGS := -std=c17 -g -O1 -Iinclude $(EFI_HEADERS) $(WARNINGS) \
                    -fsanitize=address,undefined -fno-sanitize-recover=all
 EFI_UNIT_PROGRAMS := $(EFI_UNIT_TESTS:%=$(BUILD)/test/unit/efi_%)
@@ -46,7 +46,7 @@ $(EFI_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c $(EFI_HOST_SOURCES) $(
 
 # -- fuzzers --
 
-EFI_FUZZERS := elf cpio fw_cfg space
+EFI_FUZZERS := acpi elf cpio fw_cfg space
 EFI_FUZZ_PROGRAMS := $(EFI_FUZZERS:%=$(BUILD)/test/fuzz/efi_%)
 EFI_FUZZ_CORPUS := $(BUILD)/test/fuzz/corpus
 
@@ -54,7 +54,8 @@ EFI_FUZZ_CORPUS := $(BUILD)/test/fuzz/corpus
 .PHONY: fuzz-efi
 fuzz-efi: $(EFI_FUZZ_PROGRAMS) $(BUILD)/test/fuzz/efi_seeds
 	@mkdir -p $(EFI_FUZZERS:%=$(EFI_FUZZ_CORPUS)/%)
-	@$(BUILD)/test/fuzz/efi_seeds $(EFI_FUZZ_CORPUS)/elf/seed $(EFI_FUZZ_CORPUS)/cpio/seed
+	@$(BUILD)/test/fuzz/efi_seeds $(EFI_FUZZ_CORPUS)/elf/seed $(EFI_FUZZ_CORPUS)/cpio/seed \
+	    $(EFI_FUZZ_CORPUS)/acpi/seed
 	@for name in $(EFI_FUZZERS); do \
 	    echo "fuzzing efi $$name for $(FUZZ_SECONDS) s"; \
 	    $(BUILD)/test/fuzz/efi_$$name -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=16384 \

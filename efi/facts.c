@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "acpi.h"
 #include "loader.h"
 #include "machine.h"
 #include "processor.h"
@@ -98,4 +99,26 @@ void facts_gather(struct loader *loader, struct limen_boot *boot)
                            sizeof(uint32_t));
     boot->rsdp = find_rsdp(loader);
     boot->tsc_hz = measure_tsc(loader);
+}
+
+/* Some firmware keeps tables in memory that it calls reserved, so of whatever kind it is. */
+static const void *read_memory(const void *view, uint64_t physical, size_t size)
+{
+    if (physical >= LIMEN_PHYSMAP_MAX || size > LIMEN_PHYSMAP_MAX - physical)
+        return NULL;
+    for (uint64_t at = physical; at < physical + size;) {
+        const struct memory_stretch stretch = memory_at(view, at);
+        if (stretch.kind == 0)
+            return NULL;
+        at = stretch.end;
+    }
+    return (const void *)(uintptr_t)physical;
+}
+
+void facts_read_wiring(struct loader *loader, const struct memory_view *view,
+                       struct limen_boot *boot)
+{
+    const char *wrong = acpi_read(boot->rsdp, read_memory, view, &boot->interrupts);
+    if (wrong != NULL)
+        say(loader, "Limen: %s; a PC's usual wiring of interrupts is assumed", wrong);
 }

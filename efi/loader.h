@@ -83,6 +83,10 @@ EFI_STATUS facts_check_processor(struct loader *loader);
 /* Fills in framebuffer, rsdp, wall_seconds and tsc_hz; none of them is needed to start. */
 void facts_gather(struct loader *loader, struct limen_boot *boot);
 
+/* Fills in how interrupts are wired, once rsdp is known. */
+void facts_read_wiring(struct loader *loader, const struct memory_view *view,
+                       struct limen_boot *boot);
+
 /* -- handover.c: the way out -- */
 
 /* The page of code that must stay mapped where it is when the tables change. */

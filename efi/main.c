@@ -221,6 +221,7 @@ static EFI_STATUS boot_limen(struct loader *loader)
     boot->trampoline_pml4 = tables_index(plan.jump_page, LEVEL_TOP);
     boot->stacks_pages = plan.stacks_pages;
     const struct memory_view view = memory_map_view(loader, &map);
+    facts_read_wiring(loader, &view, boot);
     const uint64_t free_bytes = memory_free(&view);
     if (free_bytes < MEMORY_NEEDED)
         return fail(loader, EFI_OUT_OF_RESOURCES,

@@ -10,7 +10,7 @@ KERNEL_SOURCES := $(wildcard kernel/*.c) $(ARCH_SOURCES)
 KERNEL_CHECK_SOURCES := $(wildcard test/check/*.c test/check/guest/*.c)
 
 # The shortest paths: a frame-pointer record of their own would be a tenth of them.
-FRAMELESS := fast_path notification scheduler syscall
+FRAMELESS := $(addprefix kernel/,fast_path invoke notification scheduler space syscall) $(ARCH)/paging
 
 # What the image is checked by, and what those checks allow.
 IMAGE_CHECKS := $(wildcard test/image/*)
@@ -24,7 +24,7 @@ $(1)/kernel/%.o: kernel/%.c
 
 $(1)/$(ARCH)/%.o: $(ARCH)/%.c
 	@mkdir -p $$(@D)
-	$(CC) $(KERNEL_FLAGS) $(WARNINGS) $(2) -MMD -MP -c $$< -o $$@
+	$(CC) $$(KERNEL_FLAGS) $(WARNINGS) $(2) -MMD -MP -c $$< -o $$@
 
 $(1)/$(ARCH)/%.o: $(ARCH)/%.S
 	@mkdir -p $$(@D)
@@ -35,7 +35,7 @@ $(1)/test/check/%.o: test/check/%.c
 	$(CC) $(KERNEL_FLAGS) -iquote test/check -Itest/check/guest $(WARNINGS) $(2) -MMD -MP \
 	  -c $$< -o $$@
 
-$(FRAMELESS:%=$(1)/kernel/%.o): KERNEL_FLAGS += -momit-leaf-frame-pointer
+$(FRAMELESS:%=$(1)/%.o): KERNEL_FLAGS += -momit-leaf-frame-pointer
 
 $(1)/kernel-nosymbols.elf: $(patsubst %,$(1)/%.o,$(basename $(3))) $(BUILD)/font.o \
                            $(ARCH)/link.ld

@@ -216,7 +216,8 @@ static inline __attribute__((always_inline)) enum limen_error map_step(struct in
 {
     struct slot *frame = call->slot;
     uint64_t address = call->word[1];
-    uint64_t rights = call->word[2];
+    /* The processor has no way to let a page be written or executed but not read. */
+    uint64_t rights = call->word[2] | LIMEN_RIGHT_READ;
     uint64_t cache = call->word[3];
     uint64_t size = 1ull << frame->order;
     struct slot *target;
@@ -227,10 +228,9 @@ static inline __attribute__((always_inline)) enum limen_error map_step(struct in
         return error;
     const uint64_t known = LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE | LIMEN_RIGHT_EXECUTE;
     const uint64_t both = LIMEN_RIGHT_WRITE | LIMEN_RIGHT_EXECUTE;
-    if (!rights || rights & ~known || (rights & both) == both)
+    if (!call->word[2] || rights & ~known || (rights & both) == both)
         return LIMEN_BAD_ARGUMENT;
-    /* The processor has no way to let a page be written or executed but not read. */
-    if ((frame->rights & (rights | LIMEN_RIGHT_READ)) != (rights | LIMEN_RIGHT_READ))
+    if ((frame->rights & rights) != rights)
         return LIMEN_NO_RIGHT;
     if (cache > LIMEN_CACHE_NONE || (cache == LIMEN_CACHE_NONE && !frame->device))
         return LIMEN_BAD_ARGUMENT;
@@ -272,6 +272,14 @@ static __attribute__((noinline)) enum limen_error map(struct invocation *call)
     }
 }
 
+static __attribute__((noinline)) enum limen_error unmap(struct slot *frame)
+{
+    if (!frame->space)
+        return LIMEN_NOT_MAPPED;
+    space_unmap(frame);
+    return LIMEN_OK;
+}
+
 enum limen_error frame_invoke(struct invocation *call)
 {
     struct slot *frame = call->slot;
@@ -280,10 +288,7 @@ enum limen_error frame_invoke(struct invocation *call)
     case LIMEN_FRAME_MAP:
         return map(call);
     case LIMEN_FRAME_UNMAP:
-        if (!frame->space)
-            return LIMEN_NOT_MAPPED;
-        space_unmap(frame);
-        return LIMEN_OK;
+        return unmap(frame);
     case LIMEN_FRAME_INFO:
         call->word[0] = virt_to_phys(frame->object);
         call->word[1] = frame->order;

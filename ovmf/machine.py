@@ -41,9 +41,11 @@ def status_of(value):
 LOADER_FAREWELL = re.compile(rb"Limen: loaded, leaving boot services\r*\n")
 LOADER_REFUSAL = re.compile(rb"Limen cannot start: [^\n]*\n")
 
-# Files of fw_cfg: the kernel's command line, and the disk that ovmf/park.c waits for.
+# Files of fw_cfg: the kernel's command line, and for ovmf/park.c the disk that it waits for and how
+# many holes it makes in the memory map.
 CMDLINE_FILE = "opt/limen/cmdline"
 DISK_FILE = "opt/limen/disk"
+HOLES_FILE = "opt/limen/holes"
 
 # Where gdb finds the machine of make run or make debug.  Relative, like all sockets here, because
 # the path of a socket may have no more than 107 characters.
@@ -71,6 +73,8 @@ class Settings:
     cmdline: str = ""
     parked: Path | None = None  # a saved state to start from, with the disk it has (parked.py)
     parked_disk: Path | None = None
+    holes: int = 0  # in the memory map of a machine that starts from a saved state
+    waits: bool = False  # a machine that starts from a saved state does so on a debugger's word
 
     def acceleration(self):
         return self.accel or best_accelerator()
@@ -128,6 +132,10 @@ def qemu_arguments(settings, variables, cmdline_file):
     if settings.parked:
         arguments += ["-incoming", f"exec:cat {shlex.quote(str(settings.parked))}",
                       "-fw_cfg", f"name={DISK_FILE},file={settings.image}"]
+    if settings.parked and settings.waits:
+        arguments += ["-S"]
+    if settings.parked and settings.holes:
+        arguments += ["-fw_cfg", f"name={HOLES_FILE},string={settings.holes}"]
     return arguments
 
 

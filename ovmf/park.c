@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DISK_FILE        "opt/limen/disk"
+#define HOLES_FILE       "opt/limen/holes"
 #define POLL_MICROSECOND 1000
 #define PAGE_SIZE        4096u
 
@@ -49,12 +50,34 @@ static const struct {
     .end_length = {4, 0},
 };
 
-static void wait_for_disk(EFI_BOOT_SERVICES *boot, struct fw_cfg_file *file)
+static bool find_file(const char *name, struct fw_cfg_file *file)
 {
     static UINT8 directory[FW_CFG_DIRECTORY_BYTES];
-    while (!fw_cfg_read(FW_CFG_DIRECTORY, directory, sizeof directory) ||
-           !fw_cfg_find(directory, sizeof directory, DISK_FILE, file))
-        boot->Stall(POLL_MICROSECOND);
+    return fw_cfg_read(FW_CFG_DIRECTORY, directory, sizeof directory) &&
+           fw_cfg_find(directory, sizeof directory, name, file);
+}
+
+/* Reserves every other of some pages, as many as a file asks for, if there is one: each makes two
+ * entries more in the memory map. */
+static void make_holes(EFI_BOOT_SERVICES *boot)
+{
+    struct fw_cfg_file file;
+    char text[4] = "";
+    unsigned holes = 0;
+    EFI_PHYSICAL_ADDRESS pages = 0;
+    if (!find_file(HOLES_FILE, &file) || file.size >= sizeof text ||
+        !fw_cfg_read(file.selector, text, file.size))
+        return;
+    for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
+        holes = holes * 10 + (unsigned)(*digit - '0');
+    if (boot->AllocatePages(AllocateAnyPages, EfiBootServicesData, 2 * holes, &pages) !=
+        EFI_SUCCESS)
+        return;
+    for (unsigned i = 0; i < holes; i++) {
+        EFI_PHYSICAL_ADDRESS page = pages + 2 * i * PAGE_SIZE;
+        boot->FreePages(page, 1);
+        boot->AllocatePages(AllocateAddress, EfiReservedMemoryType, 1, &page);
+    }
 }
 
 /* The memory is the firmware's until boot services end, and free from then on. */
@@ -123,7 +146,9 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     if (!fw_cfg_present())
         return EFI_UNSUPPORTED;
     system->ConOut->OutputString(system->ConOut, waiting);
-    wait_for_disk(boot, &file);
+    while (!find_file(DISK_FILE, &file))
+        boot->Stall(POLL_MICROSECOND);
+    make_holes(boot);
     const EFI_STATUS status = make_disk(boot, &file, &disk);
     if (status != EFI_SUCCESS)
         return status;

@@ -92,6 +92,12 @@ profile:
 	@$(SUBMAKE) bench-files >&2
 	@test/bench/profile.py '$(OP)'
 
+## Record in test/bench/counts.toml how many instructions each operation has now.
+.PHONY: bench-accept
+bench-accept:
+	@$(SUBMAKE) bench-files >&2
+	@test/bench/counts.py --accept
+
 ## Break each invariant of the threshold in a kernel of its own, and show who notices.
 .PHONY: mutants
 mutants:

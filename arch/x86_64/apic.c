@@ -53,7 +53,7 @@ void apic_init(struct machine *machine)
     apic_write(APIC_TASK_PRIORITY, 0);
     for (unsigned lint = 0; lint < 2; lint++)
         apic_write(APIC_LVT_LINT0 + 0x10 * lint,
-                   lint == machine->acpi.nmi_lint ? LVT_NMI : LVT_MASKED);
+                   lint == machine->boot->interrupts.nmi_lint ? LVT_NMI : LVT_MASKED);
     apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_MASKED);
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);

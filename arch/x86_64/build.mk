@@ -32,13 +32,12 @@ $(BUILD)/font.o: $(BUILD)/font.psf
 
 # -- unit tests, on the host, of what needs no processor, or one that the test can be --
 
-ARCH_UNIT_PROGRAMS := $(addprefix $(BUILD)/test/unit/arch_,acpi cycles paging)
+ARCH_UNIT_PROGRAMS := $(addprefix $(BUILD)/test/unit/arch_,cycles paging)
 
 .PHONY: unit-arch
 unit-arch: $(ARCH_UNIT_PROGRAMS)
 	@set -e; for program in $^; do $$program; done
 
-$(BUILD)/test/unit/arch_acpi: $(ARCH)/acpi.c $(ARCH)/acpi.h
 $(BUILD)/test/unit/arch_cycles: $(ARCH)/cycles.h $(ARCH)/instructions.h
 $(BUILD)/test/unit/arch_paging: $(ARCH)/paging.c $(wildcard $(ARCH)/*.h kernel/*.h include/limen/*.h)
 $(ARCH_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c

@@ -3,7 +3,6 @@
 #ifndef ARCH_INTERNAL_H
 #define ARCH_INTERNAL_H
 
-#include "acpi.h"
 #include "arch.h"
 #include "assert.h"
 #include "instructions.h"
@@ -53,8 +52,7 @@ struct machine {
     uint64_t calibration_ticks;
 
     volatile uint32_t *apic; /* NULL: in x2APIC mode, reached by MSRs */
-    struct acpi_interrupts acpi;
-    struct io_apic io_apics[ACPI_IO_APICS_MAX];
+    struct io_apic io_apics[LIMEN_BOOT_IO_APICS_MAX];
     struct line lines[LINES];
 
     void *fpu_initial; /* the FPU's state as a new thread finds it */

@@ -36,7 +36,7 @@ static void io_apic_write(const struct io_apic *apic, uint32_t index, uint32_t v
 static const struct io_apic *io_apic_of(uint32_t gsi)
 {
     const struct machine *machine = this_machine();
-    for (unsigned i = 0; i < machine->acpi.io_apic_count; i++)
+    for (unsigned i = 0; i < machine->boot->interrupts.io_apic_count; i++)
         if (gsi - machine->io_apics[i].first < machine->io_apics[i].pins)
             return &machine->io_apics[i];
     return NULL;
@@ -54,32 +54,24 @@ static void silence_8259s(void)
     }
 }
 
-static const void *read_acpi(uint64_t physical, size_t size)
-{
-    const void *bytes = phys_to_virt(physical);
-    if (physical >= LIMEN_PHYSMAP_MAX || size > LIMEN_PHYSMAP_MAX - physical)
-        return NULL;
-    return kernel_mapped((uint64_t)bytes, size) ? bytes : NULL;
-}
-
 void interrupts_init(struct machine *machine)
 {
+    const struct limen_boot_interrupts *wiring = &machine->boot->interrupts;
     silence_8259s();
 
-    const char *wrong = acpi_read(machine->boot->rsdp, read_acpi, &machine->acpi);
-    if (wrong)
-        kernel_log("interrupts: %s; a PC's usual wiring is assumed\n", wrong);
-    for (unsigned i = 0; i < machine->acpi.io_apic_count; i++) {
+    if (wiring->assumed)
+        kernel_log("interrupts: a PC's usual wiring is assumed, for the loader found none told\n");
+    for (unsigned i = 0; i < wiring->io_apic_count; i++) {
         struct io_apic *apic = &machine->io_apics[i];
-        kernel_boot_keep(machine->acpi.io_apics[i].address, PAGE_SIZE);
-        apic->registers = device_map(machine->acpi.io_apics[i].address, PAGE_SIZE);
-        apic->first = machine->acpi.io_apics[i].first;
+        kernel_boot_keep(wiring->io_apics[i].address, PAGE_SIZE);
+        apic->registers = device_map(wiring->io_apics[i].address, PAGE_SIZE);
+        apic->first = wiring->io_apics[i].first;
         apic->pins = (io_apic_read(apic, IO_APIC_VERSION) >> 16 & 0xff) + 1;
         for (unsigned pin = 0; pin < apic->pins; pin++)
             io_apic_write(apic, IO_APIC_PIN(pin), IO_APIC_MASKED);
     }
     for (unsigned line = 0; line < LINES; line++)
-        machine->lines[line].gsi = line < ISA_LINES ? machine->acpi.isa[line].gsi : line;
+        machine->lines[line].gsi = line < LIMEN_BOOT_ISA_LINES ? wiring->isa[line].gsi : line;
 
     apic_init(machine);
 }
@@ -87,8 +79,8 @@ void interrupts_init(struct machine *machine)
 unsigned arch_irq_count(void)
 {
     const struct machine *machine = this_machine();
-    uint32_t count = ISA_LINES;
-    for (unsigned i = 0; i < machine->acpi.io_apic_count; i++)
+    uint32_t count = LIMEN_BOOT_ISA_LINES;
+    for (unsigned i = 0; i < machine->boot->interrupts.io_apic_count; i++)
         if (machine->io_apics[i].first + machine->io_apics[i].pins > count)
             count = machine->io_apics[i].first + machine->io_apics[i].pins;
     return count < LINES ? count : LINES;
@@ -107,11 +99,11 @@ enum limen_error arch_irq_attach(unsigned line, enum limen_irq_mode mode)
         if (machine->lines[other].attached && machine->lines[other].gsi == gsi)
             return LIMEN_BUSY;
 
-    bool isa = line < ISA_LINES;
+    bool isa = line < LIMEN_BOOT_ISA_LINES;
     bool level = mode == LIMEN_IRQ_LEVEL_LOW ||
-                 (mode == LIMEN_IRQ_DEFAULT && (!isa || machine->acpi.isa[line].level));
+                 (mode == LIMEN_IRQ_DEFAULT && (!isa || machine->boot->interrupts.isa[line].level));
     bool low = mode == LIMEN_IRQ_LEVEL_LOW ||
-               (mode == LIMEN_IRQ_DEFAULT && (!isa || machine->acpi.isa[line].low));
+               (mode == LIMEN_IRQ_DEFAULT && (!isa || machine->boot->interrupts.isa[line].low));
     machine->lines[line].attached = true;
     machine->lines[line].level = level;
     uint32_t pin = IO_APIC_PIN(gsi - apic->first);

@@ -156,10 +156,8 @@ find_entry(const struct arch_space *space, uint64_t address, unsigned leaf, uint
 #define PAGE_DATA (PAGE_CODE | PTE_NX)
 static const uint64_t page_flags[] = {
     [LIMEN_RIGHT_READ] = PAGE_DATA,
-    [LIMEN_RIGHT_WRITE] = PAGE_DATA | PTE_WRITE,
-    [LIMEN_RIGHT_WRITE | LIMEN_RIGHT_READ] = PAGE_DATA | PTE_WRITE,
-    [LIMEN_RIGHT_EXECUTE] = PAGE_CODE,
-    [LIMEN_RIGHT_EXECUTE | LIMEN_RIGHT_READ] = PAGE_CODE,
+    [LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE] = PAGE_DATA | PTE_WRITE,
+    [LIMEN_RIGHT_READ | LIMEN_RIGHT_EXECUTE] = PAGE_CODE,
 };
 
 enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t physical,

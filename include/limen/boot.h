@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define LIMEN_BOOT_MAGIC   0x746f6f426e656d4cull /* "LmenBoot" */
-#define LIMEN_BOOT_VERSION 1u
+#define LIMEN_BOOT_VERSION 2u
 
 #define LIMEN_KERNEL_BASE     0xffffffff80000000ull
 #define LIMEN_PHYSMAP_BASE    0xffff800000000000ull
@@ -73,6 +73,27 @@ struct limen_boot_framebuffer {
     uint32_t format; /* 0: RGBX, 1: BGRX */
 };
 
+#define LIMEN_BOOT_IO_APICS_MAX 8u
+#define LIMEN_BOOT_ISA_LINES    16u
+#define LIMEN_BOOT_NO_LINT      0xffu
+
+/* How interrupts are wired: what the firmware's MADT tells (ACPI 6.5, 5.2.12), or else a PC's usual
+ * wiring. */
+struct limen_boot_interrupts {
+    uint32_t io_apic_count;
+    struct {
+        uint32_t address; /* physical */
+        uint32_t first;   /* the global system interrupt of its first pin */
+    } io_apics[LIMEN_BOOT_IO_APICS_MAX];
+    struct {
+        uint32_t gsi;  /* the global system interrupt the line is wired to */
+        uint8_t level; /* 1: level-triggered; 0: by edge */
+        uint8_t low;   /* 1: active low; 0: high */
+    } isa[LIMEN_BOOT_ISA_LINES];
+    uint8_t nmi_lint; /* the local APIC's pin for NMI, 0 or 1; LIMEN_BOOT_NO_LINT: none named */
+    uint8_t assumed;  /* 1: a PC's usual wiring, for the firmware tells of none */
+};
+
 #define LIMEN_BOOT_RANGES_MAX   512u
 #define LIMEN_BOOT_SEGMENTS_MAX 8u
 #define LIMEN_BOOT_CMDLINE_MAX  512u
@@ -91,6 +112,7 @@ struct limen_boot {
     uint64_t stacks_pages;    /* page directories under LIMEN_STACKS_BASE */
     uint64_t tsc_hz; /* measured by the loader with the firmware's Stall; 0: not measured */
     struct limen_boot_framebuffer framebuffer;
+    struct limen_boot_interrupts interrupts;
 
     uint32_t segment_count;
     uint32_t range_count;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every instruction that one lap of a benchmark executes, between its two time stamps.
 
-A debugger stops the machine where a lap begins, and QEMU logs what it executes up to the lap's end.
-The machine counts instructions, so the stops take none of its time.
+A debugger stops the machine before some laps, and QEMU logs what it executes until it is stopped again
+behind them.
 """
 
 import re
@@ -14,15 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "ovmf"), str(ROOT / "test" / "entry")]
 
-from machine import BUILD, Machine, MachineError  # noqa: E402  (the path above is for these)
+from figures import OVERHEAD, ROW  # noqa: E402  (the path above is for these)
+from machine import BUILD, Machine, MachineError  # noqa: E402
 from parked import parked  # noqa: E402
 from program import Program  # noqa: E402
 from remote import Remote  # noqa: E402
 
 SECONDS = 120
-
-OVERHEAD = re.compile(r"^taken off each sample, for two time stamps: (\d+)$", re.M)
-ROW = re.compile(r"^(\w+) +\d+ +(\d+) +\d+ +\d+ +\d+$", re.M)
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def trace(settings, names=tuple(OPERATIONS)):
     """A trace of each of these benchmarks: of a lap that takes as long as the median does."""
     programs = Program(settings.kernel), Program(BUILD / "servers" / "bench.elf")
     # All of them, for what ran before may change what an operation finds.
-    settings = replace(settings, accel="tcg", icount=True,
+    settings = replace(settings, accel="tcg", icount=True, waits=True,
                        cmdline=f"{settings.cmdline} quiet cmd=bench")
     with Machine(parked(settings)) as machine:
         tracer = Tracer(machine, *programs)
@@ -175,7 +173,7 @@ def trace(settings, names=tuple(OPERATIONS)):
     if (outcome.kind, outcome.status) != ("exit", 0):
         raise MachineError("\n".join([outcome.describe(), outcome.log, *outcome.evidence]))
     overhead = int(OVERHEAD.search(outcome.output)[1])
-    medians = {name: int(median) for name, median in ROW.findall(outcome.output)}
+    medians = {name: int(median) for name, _, median, *_ in ROW.findall(outcome.output)}
     chosen = {}
     for name, laps in found.items():
         # An interrupt's delivery is no stamp: only the last RDTSC is too much.

@@ -6,7 +6,7 @@ from pathlib import Path
 import plot
 from element import element, html
 from figures import COLUMNS
-from report import FIGURES, facts, least, other_lines, ratio, recorded
+from report import FIGURES, facts, kinds, least, other_lines, ratio, recorded
 
 STYLE = Path(__file__).resolve().parent / "page.css"
 # What the page begins with.
@@ -136,14 +136,11 @@ def growth_table(report, varies, operations):
 def expensive(report):
     if not report.get("expensive"):
         return
-    counts = report["expensive"]
-    kinds = list(dict.fromkeys(kind for found in counts.values() for kind in found))
-    some = [kind for kind in kinds if any(found.get(kind) for found in counts.values())]
-    none = [kind for kind in kinds if kind not in some]
+    some, none = kinds(report)
     body = [element("tr", element("th", name, scope="row"),
                     *(element("td", number(found.get(kind, 0)),
                               class_="main" if found.get(kind) else "zero") for kind in some))
-            for name, found in counts.items()]
+            for name, found in report["expensive"].items()]
     yield element("h2", "Expensive instructions")
     yield element("p", "Some instructions take many times as long as others. How many of them one "
                   "operation of ", limen_name(), " executes",

@@ -3,7 +3,6 @@
  * (test/entry/bases.py): each finds ring 3's GS base or the kernel's, and has to leave it. */
 #include "attack.h"
 
-#include <runtime/environment.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,19 +11,6 @@
 static const uint64_t bases[] = {0xffff800000000000, 0xffffffff80000000, UINT64_MAX, 0,
                                  LIMEN_USER_END};
 #define BASES (sizeof bases / sizeof bases[0])
-
-/* `rounds=N` on the command line. */
-static unsigned rounds(void)
-{
-    char text[16];
-    unsigned value = 0;
-
-    if (!limen_boot_option("rounds", text, sizeof text))
-        return 1;
-    for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
-        value = 10 * value + (unsigned)(*digit - '0');
-    return value;
-}
 
 static void run_with(const struct victim *victim, uint64_t gs, uint64_t fs)
 {
@@ -47,7 +33,7 @@ TEST(attack_nmi, bases_of_the_kernel_s)
     struct victim victims[2] = {new_victim(), new_victim()};
     for (unsigned n = 0; n < 2; n++)
         set_priority(victims[n].worker->thread, LOWER);
-    for (unsigned i = 0; i < rounds() * BASES; i++) {
+    for (unsigned i = 0; i < number_option("rounds", 1) * BASES; i++) {
         for (unsigned n = 0; n < 2; n++)
             run_with(&victims[n], bases[(i + n) % BASES], bases[(i + 2 * n + 1) % BASES]);
         for (unsigned n = 0; n < 2; n++) {

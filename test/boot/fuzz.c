@@ -13,7 +13,6 @@
 #include "fuzz_threads.h"
 
 #include <limen/message.h>
-#include <runtime/environment.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,18 +54,6 @@ static unsigned below(unsigned limit)
 static bool chance(unsigned one_in)
 {
     return below(one_in) == 0;
-}
-
-static uint64_t number_option(const char *name, uint64_t otherwise)
-{
-    char text[24];
-    uint64_t value = 0;
-
-    if (!limen_boot_option(name, text, sizeof text) || !text[0])
-        return otherwise;
-    for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
-        value = value * 10 + (uint64_t)(*digit - '0');
-    return value;
 }
 
 /* -- telling -- */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define RUNNER_MEMORY_ORDER 19u
-#define ARENA_ORDER_MAX     25u
+#define ARENA_ORDER         25u /* at most; arena=N on the command line asks for 2^N bytes */
 #define TABLES_ORDER        18u /* page-table pages for what tests map */
 #define TEST_NS             60000000000ull
 
@@ -97,11 +97,13 @@ static void divide_memory(void)
 {
     unsigned largest = largest_untyped(UINT32_MAX);
     uint32_t memory = LIMEN_INIT_UNTYPED + largest_untyped(largest);
-    unsigned order = machine->untyped[largest].order;
+    unsigned order = (unsigned)number_option("arena", 0);
     uint32_t tables = FIRST_FREE;
 
-    if (order > ARENA_ORDER_MAX)
-        order = ARENA_ORDER_MAX;
+    if (order == 0 && machine->untyped[largest].order < ARENA_ORDER)
+        order = machine->untyped[largest].order;
+    else if (order == 0)
+        order = ARENA_ORDER;
     must("arena", limen_retype(LIMEN_INIT_UNTYPED + largest, LIMEN_TYPE_UNTYPED, order, ARENA, 1));
     must("memory", limen_retype(memory, LIMEN_TYPE_UNTYPED, RUNNER_MEMORY_ORDER, RUNNER_MEMORY, 1));
     must("tables", limen_retype(memory, LIMEN_TYPE_UNTYPED, TABLES_ORDER, tables, 1));

@@ -340,7 +340,7 @@ def run(image_file, image, name, verbose):
     """(whether all was survived, the injector)"""
     test = "null_system_call" if name == PARANOID else name
     rounds = ROUNDS.get(name, ROUNDS_OF_PATH)
-    settings = parked(Settings(image=image_file, kernel=image.path,
+    settings = parked(Settings(image=image_file, kernel=image.path, waits=True,
                                cmdline=f"injected rounds={rounds} suite=entry only={test}"))
     with Machine(settings) as machine:
         injector = Paths(machine, image, verbose)

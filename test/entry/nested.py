@@ -81,7 +81,7 @@ CASES = {function.__name__: function for function in (debug_in_nmi, second_nmi)}
 def run(image_file, image, name, verbose=False):
     """(whether it passed, nothing): the same for a caller as inject.run."""
     del verbose
-    settings = parked(Settings(image=image_file, kernel=image.path,
+    settings = parked(Settings(image=image_file, kernel=image.path, waits=True,
                                cmdline="rounds=1 suite=entry only=null_system_call"))
     with Machine(settings) as machine:
         try:

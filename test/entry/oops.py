@@ -245,7 +245,7 @@ def in_order(patterns, text):
 def run(name, image, image_file=BUILD / "test/entry.img"):
     """What went wrong, or nothing."""
     scenario, test, ends, patterns = SCENARIOS[name]
-    settings = parked(Settings(image=image_file, kernel=image.path,
+    settings = parked(Settings(image=image_file, kernel=image.path, waits=True,
                                cmdline=f"injected suite=entry only={test}"))
     with Machine(settings) as machine:
         injector = Injector(machine, image)

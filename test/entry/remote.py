@@ -64,7 +64,7 @@ class Remote:
 
     def __init__(self, machine):
         # A machine that is still being restored from a saved state must not be stopped.
-        while not machine.monitor("query-status")["running"]:
+        while machine.monitor("query-status")["status"] == "inmigrate":
             time.sleep(0.01)
         machine.monitor("stop")
         self.machine = machine

@@ -8,7 +8,6 @@
 #include "paths.h"
 #include "victim.h"
 
-#include <runtime/environment.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,18 +18,6 @@
 static uint64_t wanted; /* entries into the kernel, of each of the three loads */
 static uint64_t null_entries, call_entries, fault_entries, ticks;
 static struct echo server;
-
-static uint64_t number_option(const char *name, uint64_t value)
-{
-    char text[16];
-
-    if (!limen_boot_option(name, text, sizeof text))
-        return value;
-    value = 0;
-    for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
-        value = 10 * value + (uint64_t)(*digit - '0');
-    return value;
-}
 
 static void expect_call(const struct limen_regs *in, struct limen_regs *want, const char *what)
 {

@@ -19,6 +19,8 @@ REPORT = {
     "conditions": {"processor": "-cpu max", "commit": "1111"},
     "results": [{"name": "null_syscall", **FIGURES}, {"name": "map_unmap", **FIGURES}],
     "linux": {"results": [{"name": "null_syscall", "way": "getppid", **FIGURES}]},
+    "expensive": {"null_syscall": {"wrmsr": 0, "swapgs": 2}},
+    "growth": [{"name": "map_unmap", "varies": "threads", "points": [[10, 200], [1000, 201]]}],
 }
 
 
@@ -41,10 +43,27 @@ class WhatMoved(unittest.TestCase):
         self.assertRegex(text, r"(?m)^  map_unmap +p50 +200 +190 +-10 +-5\.0 %$")
         self.assertIn("2 of 3 rows are what they were", text)
 
+    def test_figures_that_moved_alike_share_a_line(self):
+        text = self.text(lambda new: new["results"][1].update(p99=0, n=0, max=1))
+        self.assertRegex(text, r"(?m)^  map_unmap +p99 +300 +0 ")
+        self.assertRegex(text, r"(?m)^  map_unmap +max +400 +1 ")
+        old = altered(lambda old: old["results"][1].update(p50=7, p99=7))
+        new = altered(lambda new: new["results"][1].update(p50=8, p99=8))
+        text = compare.text("OLD.json", old, new)
+        self.assertRegex(text, r"(?m)^  map_unmap +p50 p99 +7 +8 +\+1 ")
+
     def test_of_linux(self):
         text = self.text(lambda new: new["linux"]["results"][0].update(p50=201, max=500))
         self.assertRegex(text, r"(?m)^  Linux null_syscall getppid +p50 +200 +201 +\+1 +\+0\.5 %$")
         self.assertNotIn("max", text)
+
+    def test_expensive_instructions(self):
+        text = self.text(lambda new: new["expensive"]["null_syscall"].update(wrmsr=1))
+        self.assertRegex(text, r"(?m)^  null_syscall +wrmsr +0 +1 +\+1$")
+
+    def test_growth(self):
+        text = self.text(lambda new: new["growth"][0].update(points=[[10, 200], [1000, 301]]))
+        self.assertRegex(text, r"(?m)^  map_unmap +p50 with 1000 threads +201 +301 +\+100 ")
 
     def test_from_nothing_has_no_percentage(self):
         self.assertEqual(compare.change(0, 5), ("+5", ""))
@@ -62,7 +81,8 @@ class WhatMoved(unittest.TestCase):
         self.assertIn("processor: -cpu max, now -cpu x", text)
 
     def test_a_report_that_knows_less(self):
-        old = altered(lambda old: [old.pop("conditions"), old.pop("linux")])
+        old = altered(lambda old: [old.pop(name) for name in
+                                   ("conditions", "linux", "expensive", "growth")])
         text = compare.text("OLD.json", old, REPORT)
         self.assertIn("commit: (not said), now 1111", text)
         self.assertIn("2 of 3 rows are what they were", text)
@@ -99,10 +119,11 @@ class Base(unittest.TestCase):
         self.refused("{}", "KeyError")
 
     def test_no_rows(self):
-        self.refused(json.dumps(altered(lambda old: old.update(results=[], linux={}))), "a name")
+        self.refused('{"unit": "cycles", "machine": "QEMU", "results": []}', "a name")
 
     def test_a_figure_that_is_none(self):
         self.refused(json.dumps(altered(lambda old: old["results"][0].update(p50="200"))), "a name")
+        self.refused(json.dumps(altered(lambda old: old.update(unit=3))), "a name")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The MADT's reader, on tables made here and then damaged in every way it checks for. */
-#include "acpi.h"
+#include "../../efi/acpi.h"
 
 #include "efi_cmocka.h"
 #include <stdint.h>
@@ -22,8 +22,9 @@ static size_t madt_size;
 static void *blocks[256];
 static size_t block_count;
 
-static const void *reader(uint64_t physical, size_t size)
+static const void *reader(const void *context, uint64_t physical, size_t size)
 {
+    (void)context;
     if (physical < BASE || physical - BASE > SIZE || size > SIZE - (physical - BASE))
         return NULL;
     assert_in_range(block_count, 0, sizeof(blocks) / sizeof(*blocks) - 1);
@@ -113,9 +114,9 @@ static int set_up(void **state)
     return 0;
 }
 
-static void expect_good(struct acpi_interrupts *out)
+static void expect_good(struct limen_boot_interrupts *out)
 {
-    const char *wrong = acpi_read(ROOT, reader, out);
+    const char *wrong = acpi_read(ROOT, reader, NULL, out);
     if (wrong)
         fail_msg("%s", wrong);
 }
@@ -123,32 +124,30 @@ static void expect_good(struct acpi_interrupts *out)
 /* Refused, and the defaults stand. */
 static void expect_wrong(const char *reason)
 {
-    struct acpi_interrupts out, defaults;
+    struct limen_boot_interrupts out;
     memset(&out, 0xff, sizeof(out));
-    memset(&defaults, 0, sizeof(defaults));
-    acpi_defaults(&defaults);
-    const char *wrong = acpi_read(ROOT, reader, &out);
+    const char *wrong = acpi_read(ROOT, reader, NULL, &out);
     assert_non_null(wrong);
     assert_string_equal(wrong, reason);
-    assert_int_equal(out.local_apic, defaults.local_apic);
     assert_int_equal(out.io_apic_count, 1);
     assert_int_equal(out.io_apics[0].address, 0xfec00000);
     assert_int_equal(out.isa[0].gsi, 2);
     assert_int_equal(out.isa[4].gsi, 4);
     assert_int_equal(out.nmi_lint, 1);
+    assert_int_equal(out.assumed, 1);
 }
 
 static void reads_a_plain_machine(void **state)
 {
     (void)state;
-    struct acpi_interrupts out;
+    struct limen_boot_interrupts out;
     expect_good(&out);
-    assert_int_equal(out.local_apic, 0xfee00000);
     assert_int_equal(out.io_apic_count, 1);
     assert_int_equal(out.io_apics[0].address, 0xfec00000);
     assert_int_equal(out.io_apics[0].first, 0);
-    assert_int_equal(out.nmi_lint, ACPI_NO_LINT);
-    for (unsigned i = 0; i < ISA_LINES; i++) {
+    assert_int_equal(out.nmi_lint, LIMEN_BOOT_NO_LINT);
+    assert_int_equal(out.assumed, 0);
+    for (unsigned i = 0; i < LIMEN_BOOT_ISA_LINES; i++) {
         assert_int_equal(out.isa[i].gsi, i);
         assert_false(out.isa[i].level);
         assert_false(out.isa[i].low);
@@ -158,7 +157,7 @@ static void reads_a_plain_machine(void **state)
 static void reads_overrides(void **state)
 {
     (void)state;
-    struct acpi_interrupts out;
+    struct limen_boot_interrupts out;
     entry((const uint8_t[]){2, 10, 0, 0, 2, 0, 0, 0, 0, 0}, 10);     /* timer: conforms */
     entry((const uint8_t[]){2, 10, 0, 9, 20, 0, 0, 0, 0x0f, 0}, 10); /* SCI: level, low */
     entry((const uint8_t[]){2, 10, 0, 5, 5, 0, 0, 0, 0x0d, 0}, 10);  /* level, high */
@@ -178,15 +177,13 @@ static void reads_overrides(void **state)
 static void reads_the_rest(void **state)
 {
     (void)state;
-    struct acpi_interrupts out;
+    struct limen_boot_interrupts out;
     entry((const uint8_t[]){4, 6, 0xff, 0, 0, 1}, 6);                            /* NMI on LINT1 */
-    entry((const uint8_t[]){5, 12, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}, 12);           /* 4 GiB */
     entry((const uint8_t[]){1, 12, 1, 0, 0, 0x10, 0xc0, 0xfe, 24, 0, 0, 0}, 12); /* a second one */
     entry((const uint8_t[]){0x7f, 3, 0}, 3);                      /* unknown: passed over */
     entry((const uint8_t[]){1, 8, 2, 0, 0, 0x20, 0xc0, 0xfe}, 8); /* cut short: passed over */
     expect_good(&out);
     assert_int_equal(out.nmi_lint, 1);
-    assert_int_equal(out.local_apic, 0x100000000);
     assert_int_equal(out.io_apic_count, 2);
     assert_int_equal(out.io_apics[1].address, 0xfec01000);
     assert_int_equal(out.io_apics[1].first, 24);
@@ -195,7 +192,7 @@ static void reads_the_rest(void **state)
 static void reads_an_rsdt(void **state)
 {
     (void)state;
-    struct acpi_interrupts out;
+    struct limen_boot_interrupts out;
     at(ROOT)[15] = 0;
     put(ROOT + 16, LIST, 4);
     finish_root();
@@ -212,9 +209,10 @@ static void reads_an_rsdt(void **state)
 
 static void refuses_bad_roots(void **state)
 {
-    struct acpi_interrupts out;
-    assert_string_equal(acpi_read(0, reader, &out), "there is no ACPI root pointer");
-    assert_string_equal(acpi_read(BASE + SIZE - 8, reader, &out), "there is no ACPI root pointer");
+    struct limen_boot_interrupts out;
+    assert_string_equal(acpi_read(0, reader, NULL, &out), "there is no ACPI root pointer");
+    assert_string_equal(acpi_read(BASE + SIZE - 8, reader, NULL, &out),
+                        "there is no ACPI root pointer");
 
     at(ROOT)[0] = 'X';
     finish_root();
@@ -287,9 +285,9 @@ static void refuses_bad_madts(void **state)
     entry((const uint8_t[]){4, 6, 0xff, 0, 0, 2}, 6);
     expect_wrong("the MADT names a local interrupt pin that does not exist");
     set_up(state);
-    for (unsigned i = 0; i < ACPI_IO_APICS_MAX; i++)
+    for (unsigned i = 0; i < LIMEN_BOOT_IO_APICS_MAX; i++)
         entry((const uint8_t[]){1, 12, 1, 0, 0, 0x10, 0xc0, 0xfe, 24, 0, 0, 0}, 12);
-    expect_wrong("the MADT names more I/O APICs than the kernel has room for");
+    expect_wrong("the MADT names more I/O APICs than there is room for");
 }
 
 int main(void)
