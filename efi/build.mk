@@ -46,7 +46,7 @@ $(EFI_UNIT_PROGRAMS): $(BUILD)/test/unit/%: test/unit/%.c $(EFI_HOST_SOURCES) $(
 
 # -- fuzzers --
 
-EFI_FUZZERS := elf cpio fw_cfg space
+EFI_FUZZERS := acpi elf cpio fw_cfg space
 EFI_FUZZ_PROGRAMS := $(EFI_FUZZERS:%=$(BUILD)/test/fuzz/efi_%)
 EFI_FUZZ_CORPUS := $(BUILD)/test/fuzz/corpus
 
@@ -54,7 +54,8 @@ EFI_FUZZ_CORPUS := $(BUILD)/test/fuzz/corpus
 .PHONY: fuzz-efi
 fuzz-efi: $(EFI_FUZZ_PROGRAMS) $(BUILD)/test/fuzz/efi_seeds
 	@mkdir -p $(EFI_FUZZERS:%=$(EFI_FUZZ_CORPUS)/%)
-	@$(BUILD)/test/fuzz/efi_seeds $(EFI_FUZZ_CORPUS)/elf/seed $(EFI_FUZZ_CORPUS)/cpio/seed
+	@$(BUILD)/test/fuzz/efi_seeds $(EFI_FUZZ_CORPUS)/elf/seed $(EFI_FUZZ_CORPUS)/cpio/seed \
+	    $(EFI_FUZZ_CORPUS)/acpi/seed
 	@for name in $(EFI_FUZZERS); do \
 	    echo "fuzzing efi $$name for $(FUZZ_SECONDS) s"; \
 	    $(BUILD)/test/fuzz/efi_$$name -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=16384 \

@@ -19,17 +19,15 @@
 #define BATCH         512u
 #define CALLS_DEFAULT 50000u
 #define MEMORY_ORDER  22u
+#define DEVICE_ORDER  15u
 #define PORT          0x80u /* of nobody since there are boot codes */
 #define PORT_LAST     0x87u
 #define RINGING       24u /* calls remembered for a failure */
 
 /* What the fuzzer starts with, at the area's first slots. */
-enum { MEMORY = AREA_FIRST, LINES, SOME_PORTS, COUNTERS, FRAMES };
+enum { MEMORY = AREA_FIRST, DEVICE, LINES, SOME_PORTS, COUNTERS, FRAMES };
 #define FRAMES_COUNT 4u /* message pages that hold something */
 #define FREE_FIRST   (FRAMES + FRAMES_COUNT)
-
-/* The shared table's slots that the fuzzer leaves alone. */
-enum { SHARED_NEVER = 1, SHARED_SELF, SHARED_MEMORY }; /* the last for each intruder */
 
 /* Where it maps in its own space, and in others. */
 #define WINDOW_FIRST 0x0000500000000000ull
@@ -48,21 +46,9 @@ static struct {
     struct limen_message_page *pages[FRAMES_COUNT];
 } run;
 
-struct fuzz_call fuzz_calls[1u << FUZZ_CALLS_ORDER];
-volatile uint64_t fuzz_calls_made;
-
-/* xorshift64*, from G. Marsaglia's family */
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1dull;
-}
-
 static unsigned below(unsigned limit)
 {
-    return (unsigned)(next_random(&run.state) >> 33) % limit;
+    return fuzz_below(&run.state, limit);
 }
 
 static bool chance(unsigned one_in)
@@ -109,6 +95,25 @@ static void expect_declared(const struct call *call, enum limen_type type, uint6
         give_up("the last call is not declared to have its error");
 }
 
+/* The memory that the call is to take something of; 0: none. */
+static uint32_t memory_of(enum limen_type type, uint32_t slot, uint32_t label,
+                          const uint64_t words[8])
+{
+    uint64_t named = type == LIMEN_TYPE_UNTYPED && label == LIMEN_UNTYPED_RETYPE          ? slot
+                     : type == LIMEN_TYPE_IRQ_CONTROL && label == LIMEN_IRQ_CONTROL_ISSUE ? words[2]
+                                                                                          : 0;
+    return named && shadow_type((uint32_t)named) == LIMEN_TYPE_UNTYPED ? (uint32_t)named : 0;
+}
+
+static uint64_t used_of(uint32_t memory)
+{
+    struct limen_untyped_info info = {0};
+
+    if (memory)
+        expect_ok(limen_untyped_info(memory, &info));
+    return info.used;
+}
+
 /* Makes a call, and keeps account of what it did. */
 static void perform_any(uint32_t slot, uint32_t label, const uint64_t given[8])
 {
@@ -122,11 +127,15 @@ static void perform_any(uint32_t slot, uint32_t label, const uint64_t given[8])
         say_call(run.calls, call);
     run.calls++;
     enum limen_type type = type_of(slot);
+    uint32_t memory = memory_of(type, slot, label, given);
+    uint64_t used = used_of(memory);
     call->error = invoke(slot, label, words);
     expect_declared(call, type, type == LIMEN_TYPE_NONE ? SYSTEM_CALL | LIMEN_SYS_CALL : label);
     bool retype = shadow_type(slot) == LIMEN_TYPE_UNTYPED && label == LIMEN_UNTYPED_RETYPE;
     if (call->error == LIMEN_OK || (retype && call->error != LIMEN_NO_RIGHT && words[0] < given[4]))
         shadow_apply(slot, label, given, words[0]);
+    else if (used_of(memory) > used)
+        give_up("a call that failed took memory");
     run.done += call->error == LIMEN_OK;
 }
 
@@ -248,7 +257,7 @@ static void retype(void)
         count = 1;
     if (to.table == SHARED_TABLE && to.index + count > SHARED_END)
         count = 1;
-    uint32_t memory = chance(3) ? MEMORY : pick(LIMEN_TYPE_UNTYPED);
+    uint32_t memory = chance(3) ? MEMORY : chance(16) ? DEVICE : pick(LIMEN_TYPE_UNTYPED);
     DO(UNTYPED, memory, RETYPE, kinds[kind].type, kinds[kind].order, to.table, to.index, count);
     /* What is used up is free again only when all of it is. */
     const struct call *last = &run.last[(run.calls - 1) % RINGING];
@@ -288,6 +297,21 @@ static void delete_or_revoke(void)
     DO_TABLE(at.table, revoke ? LIMEN_TABLE_REVOKE : LIMEN_TABLE_DELETE, at.index);
 }
 
+/* What the threads use is made, and taken from under them. */
+static void change_shared(void)
+{
+    static const enum limen_type types[] = {LIMEN_TYPE_ENDPOINT, LIMEN_TYPE_REPLY, LIMEN_TYPE_REPLY,
+                                            LIMEN_TYPE_NOTIFICATION};
+    enum limen_type type = types[below(4)];
+    uint32_t start = SHARED_FIRST + below(SHARED_END - SHARED_FIRST);
+    uint32_t slot = shadow_shared(chance(2) ? LIMEN_TYPE_NONE : type, start);
+
+    if (shadow_shared_type(slot) == LIMEN_TYPE_NONE)
+        DO(UNTYPED, MEMORY, RETYPE, type, 0, SHARED_TABLE, slot, 1);
+    else
+        DO_TABLE(SHARED_TABLE, chance(8) ? LIMEN_TABLE_REVOKE : LIMEN_TABLE_DELETE, slot);
+}
+
 static void inspect_something(void)
 {
     struct where at = some_place(OWN_TABLE, pick_any());
@@ -298,7 +322,7 @@ static void inspect_something(void)
 static void start_thread(uint32_t thread)
 {
     uint32_t faults = pick(LIMEN_TYPE_ENDPOINT);
-    struct limen_regs regs = {.rip = (uint64_t)fuzz_thread, .rsp = next_random(&run.state)};
+    struct limen_regs regs = {.rip = (uint64_t)fuzz_thread, .rsp = fuzz_random(&run.state)};
 
     DO(THREAD, thread, CONFIGURE, OWN_SPACE, SHARED_TABLE, faults);
     DO(THREAD, thread, SET_CONTEXT, chance(4) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
@@ -313,11 +337,39 @@ static void start_thread(uint32_t thread)
     DO(THREAD, thread, RESUME, 0);
 }
 
+static uint64_t some_address(void)
+{
+    return chance(8) ? fuzz_random(&run.state) : (uint64_t)fuzz_calls + below(4096) * 8;
+}
+
+/* Breakpoints where the fuzzer's threads run and read, mostly such as are allowed. */
+static void set_debug(uint32_t thread)
+{
+    uint64_t code = (uint64_t)fuzz_thread, words[8];
+
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = chance(2) ? code + below(64) : some_address();
+    words[4] = chance(8) ? fuzz_random(&run.state) : below(256) | (uint64_t)below(16) << 16;
+    perform(LIMEN_TYPE_THREAD, thread, LIMEN_THREAD_SET_DEBUG, words);
+}
+
 static void use_thread(void)
 {
     uint32_t thread = pick(LIMEN_TYPE_THREAD);
 
-    switch (below(16)) {
+    switch (below(20)) {
+    case 16:
+        DO(THREAD, thread, SET_BASES, some_address(), some_address());
+        break;
+    case 17:
+        set_debug(thread);
+        break;
+    case 18:
+        DO(THREAD, thread, WAIT_INFO, 0);
+        break;
+    case 19:
+        DO(CONTEXT, pick(LIMEN_TYPE_CONTEXT), INFO, 0);
+        break;
     case 12:
         DO(THREAD, thread, SET_CONTEXT, maybe(pick(LIMEN_TYPE_CONTEXT)));
         break;
@@ -356,7 +408,7 @@ static void use_thread(void)
         break;
     case 9:
         DO(THREAD, thread, SET_REFLECTION, chance(2) ? (uint64_t)fuzz_thread : 0,
-           chance(8) ? next_random(&run.state) : below(65536));
+           chance(8) ? fuzz_random(&run.state) : below(65536));
         break;
     case 10:
         DO(THREAD, thread, SET_PRIORITY, chance(4) ? 90 + below(200) : below(TEST_PRIORITY));
@@ -388,7 +440,7 @@ static void use_memory(void)
         break;
     default:
         DO(FRAME, frame, MAP, chance(2) ? OWN_SPACE : pick(LIMEN_TYPE_SPACE),
-           chance(16) ? next_random(&run.state) : address, chance(8) ? below(16) : 1 + below(3),
+           chance(16) ? fuzz_random(&run.state) : address, chance(8) ? below(16) : 1 + below(3),
            chance(16));
         break;
     }
@@ -396,7 +448,7 @@ static void use_memory(void)
 
 static void use_device(void)
 {
-    static const unsigned lines[] = {3, 5, 7, 16, 17, 18, 19, 20, 5000};
+    static const unsigned lines[] = {0, 2, 3, 5, 7, 16, 17, 18, 5000}; /* 0 is wired as 2 */
 
     switch (below(6)) {
     case 0:
@@ -427,7 +479,7 @@ static void misuse(void)
     uint64_t words[8];
 
     for (unsigned i = 0; i < 8; i++)
-        words[i] = chance(3) ? next_random(&run.state) | 1ull << 40 : chance(2) ? 0 : pick_any();
+        words[i] = chance(3) ? fuzz_random(&run.state) | 1ull << 40 : chance(2) ? 0 : pick_any();
     /* Nothing that would give what the shadow does not hear of. */
     perform(LIMEN_TYPE_NONE, pick_any(), 32 + below(1000), words);
 }
@@ -461,115 +513,37 @@ static void communicate(void)
 static void act(void)
 {
     static void (*const acts[])(void) = {
-        retype,           retype,       retype,
-        copy_or_move,     copy_or_move, copy_or_move,
-        delete_or_revoke, use_thread,   use_thread,
-        use_thread,       use_memory,   use_memory,
-        use_device,       misuse,       communicate,
-        communicate,      communicate,  communicate,
-        delete_or_revoke, use_memory,   inspect_something,
+        retype,           retype,        retype,
+        copy_or_move,     copy_or_move,  copy_or_move,
+        delete_or_revoke, use_thread,    use_thread,
+        use_thread,       use_memory,    use_memory,
+        use_device,       misuse,        communicate,
+        communicate,      communicate,   communicate,
+        delete_or_revoke, use_memory,    inspect_something,
+        change_shared,    change_shared,
     };
     acts[below(sizeof acts / sizeof acts[0])]();
 }
 
-/* -- what the threads do -- */
-
-static uint64_t shared_target(uint64_t *state)
-{
-    uint64_t random = next_random(state);
-    uint64_t slot = SHARED_FIRST + (random >> 20) % (RECEIVED_END - SHARED_FIRST);
-    uint64_t reply = SHARED_FIRST + (random >> 40) % (RECEIVED_END - SHARED_FIRST);
-    return slot | (random & 3 ? reply << 32 : 0);
-}
-
-static uint64_t some_tag(uint64_t *state)
-{
-    uint64_t random = next_random(state);
-    return limen_tag((uint32_t)(random >> 10) & 3, (random >> 20) % 67 % 10,
-                     (random >> 30) % 5 % (1 + (random >> 40) % 5));
-}
-
-static uint64_t some_number(uint64_t *state)
-{
-    static const uint64_t numbers[] = {LIMEN_SYS_CALL, LIMEN_SYS_REPLY_WAIT, LIMEN_SYS_SEND,
-                                       LIMEN_SYS_WAIT, LIMEN_SYS_CALL,       LIMEN_SYS_WAIT,
-                                       LIMEN_SYS_YIELD};
-    uint64_t random = next_random(state);
-    return numbers[(random >> 20) % 7] | (random >> 30 & 3 ? 0 : LIMEN_NONBLOCK) |
-           (random >> 40 & 1 ? LIMEN_DEADLINE : 0);
-}
-
-/* Makes up what they call, and what their message pages say, for the next batch. */
-static void instruct_threads(void)
-{
-    for (unsigned i = 0; i < 1u << FUZZ_CALLS_ORDER; i++)
-        fuzz_calls[i] = (struct fuzz_call){
-            .number = i ? some_number(&run.state) : 39, /* the first is a foreign one */
-            .target = shared_target(&run.state),
-            .tag = some_tag(&run.state),
-            .deadline = now() + below(500000),
-        };
-    for (unsigned i = 0; i < FRAMES_COUNT; i++) {
-        struct limen_message_page *page = run.pages[i];
-        for (unsigned n = 0; n < LIMEN_CAPS_MAX; n++)
-            page->send_caps[n] = SHARED_FIRST + below(RECEIVED_END - SHARED_FIRST);
-        page->receive_first = SHARED_END + below(RECEIVED_END - SHARED_END);
-        page->receive_count = RECEIVED_END - page->receive_first;
-    }
-}
-
-/* An intruder has a higher priority than the fuzzer and wakes in its windows.  It takes from the
- * shared table what messages have left there, makes and destroys objects of its own, and sends. */
-static void intrude(void *argument)
-{
-    uint64_t which = (uint64_t)argument;
-    uint64_t state = 0x9e3779b97f4a7c15 * (which + 1);
-    uint32_t first = RECEIVED_END + (uint32_t)which * 8;
-    struct message message = {0};
-
-    for (;;) {
-        uint64_t random = next_random(&state);
-        transfer(LIMEN_SYS_WAIT, SHARED_NEVER, 0, now() + 2000 + (random >> 20) % 60000, &message);
-        fuzz_calls_made++;
-        uint32_t slot =
-            (random >> 10) % 2 ? SHARED_END + (random >> 50) % 16 : first + (random >> 50) % 8;
-        switch ((random >> 40) % 8) {
-        case 0:
-            limen_delete(SHARED_SELF, slot);
-            break;
-        case 1:
-            limen_revoke(SHARED_SELF, slot);
-            break;
-        case 2:
-            limen_revoke(SHARED_SELF, SHARED_MEMORY + (uint32_t)which);
-            break;
-        case 3:
-            limen_retype(SHARED_MEMORY + (uint32_t)which, (enum limen_type)((random >> 30) % 9), 12,
-                         first + (random >> 50) % 6, 2);
-            break;
-        case 4:
-            limen_copy(SHARED_SELF, SHARED_END + (random >> 55) % 16, 0,
-                       SHARED_FIRST + (random >> 50) % 24, (unsigned)(random >> 33) & 15);
-            break;
-        default:
-            message.tag = some_tag(&state);
-            uint64_t target = shared_target(&state);
-            transfer(some_number(&state) | LIMEN_DEADLINE, (uint32_t)target, target >> 32,
-                     now() + (random >> 20) % 3000, &message);
-            break;
-        }
-    }
-}
-
 /* -- the whole -- */
-
-#define INTRUDERS 2u
 
 /* What it is given it looks at once, and from then on knows. */
 static void given(uint32_t slot)
 {
     struct limen_capability capability = inspect(slot);
     shadow_give(slot, &capability);
+}
+
+/* Memory of a device, which nobody will touch. */
+static void take_device(void)
+{
+    for (unsigned i = 0; i < machine->untyped_count; i++)
+        if (machine->untyped[i].device && machine->untyped[i].order >= DEVICE_ORDER) {
+            expect_ok(
+                limen_retype(LIMEN_INIT_UNTYPED + i, LIMEN_TYPE_UNTYPED, DEVICE_ORDER, DEVICE, 1));
+            return;
+        }
+    fail("this machine has no device memory to fuzz with");
 }
 
 static void set_up(void)
@@ -583,6 +557,8 @@ static void set_up(void)
     shadow_reset();
     expect_ok(limen_retype(ARENA, LIMEN_TYPE_UNTYPED, MEMORY_ORDER, MEMORY, 1));
     given(MEMORY);
+    take_device();
+    given(DEVICE);
     expect_ok(limen_copy(OWN_TABLE, LINES, 0, IRQ_CONTROL, LIMEN_RIGHTS_ALL));
     given(LINES);
     expect_ok(limen_ports_narrow(PORTS, PORT, PORT_LAST, SOME_PORTS));
@@ -595,12 +571,12 @@ static void set_up(void)
         expect_ok(limen_copy(OWN_TABLE, FRAMES + i, 0, frame, LIMEN_RIGHTS_ALL));
         given(FRAMES + i);
     }
-    for (uint64_t i = 0; i < INTRUDERS; i++) {
+    for (uint64_t i = 0; i < FUZZ_INTRUDERS; i++) {
         uint32_t memory = make(LIMEN_TYPE_UNTYPED, 16);
         struct worker *intruder = new_worker(HIGHER);
         expect_ok(limen_move(SHARED_TABLE, SHARED_MEMORY + (uint32_t)i, 0, memory));
         expect_ok(limen_thread_configure(intruder->thread, OWN_SPACE, SHARED_TABLE, FAULTS));
-        start(intruder, intrude, (void *)i);
+        start(intruder, fuzz_intrude, (void *)i);
     }
 }
 
@@ -641,7 +617,7 @@ TEST(fuzz, calls)
     say(line);
     set_up();
     while (run.calls + fuzz_calls_made < calls) {
-        instruct_threads();
+        fuzz_instruct(run.pages, FRAMES_COUNT, &run.state);
         for (uint64_t end = run.calls + BATCH; run.calls < end;)
             act();
         check();

@@ -304,6 +304,24 @@ enum limen_type shadow_type(uint32_t slot)
     return node == NOWHERE ? LIMEN_TYPE_NONE : nodes[node].type;
 }
 
+enum limen_type shadow_shared_type(uint32_t slot)
+{
+    uint32_t node = table_at(SHARED)->nodes[slot];
+    return node == NOWHERE ? LIMEN_TYPE_NONE : nodes[node].type;
+}
+
+uint32_t shadow_shared(enum limen_type type, uint32_t start)
+{
+    const uint32_t count = SHARED_END - SHARED_FIRST;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = SHARED_FIRST + (start - SHARED_FIRST + i) % count;
+        if (shadow_shared_type(slot) == type)
+            return slot;
+    }
+    return start;
+}
+
 unsigned shadow_table_slots(uint32_t slot)
 {
     return tables[table_named(slot)].slots;

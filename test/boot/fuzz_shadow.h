@@ -35,6 +35,11 @@ void shadow_give(uint32_t slot, const struct limen_capability *capability);
 /* What is known to be in a slot of the area; LIMEN_TYPE_NONE: nothing. */
 enum limen_type shadow_type(uint32_t slot);
 
+/* The same of a slot of the shared table; and the first of its slots from `start` on, and round,
+ * that holds that type, or `start` if none does. */
+enum limen_type shadow_shared_type(uint32_t slot);
+uint32_t shadow_shared(enum limen_type type, uint32_t start);
+
 /* The slots of the table that a capability in the area names. */
 unsigned shadow_table_slots(uint32_t slot);
 

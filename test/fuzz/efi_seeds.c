@@ -13,15 +13,32 @@ static int write_seed(const char *path, const void *data, size_t size)
     return EXIT_SUCCESS;
 }
 
+/* A root pointer at address 1, which names a list, which names a MADT with an entry of each kind.
+ */
+static const uint8_t acpi[] = {
+    /* clang-format off */
+    'R', 'S', 'D', ' ', 'P', 'T', 'R', ' ', 0, 'l', 'i', 'm', 'e', 'n', ' ', 2,
+    0, 0, 0, 0, 36, 0, 0, 0, 37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    'X', 'S', 'D', 'T', 44, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 81, 0, 0, 0, 0, 0, 0, 0,
+    'A', 'P', 'I', 'C', 72, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xe0, 0xfe, 0, 0, 0, 0,
+    1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
+    2, 10, 0, 9, 20, 0, 0, 0, 0x0f, 0,
+    4, 6, 0xff, 0, 0, 1,
+    /* clang-format on */
+};
+
 int main(int argc, char **argv)
 {
     static uint8_t elf[FIXTURE_ELF_SIZE];
     static char archive[FIXTURE_CPIO_MAX];
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s ELF-SEED CPIO-SEED\n", argv[0]);
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s ELF-SEED CPIO-SEED ACPI-SEED\n", argv[0]);
         return EXIT_FAILURE;
     }
     fixture_elf(elf);
     const size_t archive_size = fixture_cpio(archive);
-    return write_seed(argv[1], elf, sizeof elf) | write_seed(argv[2], archive, archive_size);
+    return write_seed(argv[1], elf, sizeof elf) | write_seed(argv[2], archive, archive_size) |
+           write_seed(argv[3], acpi, sizeof acpi);
 }
