@@ -4,7 +4,7 @@
 # What must be built before tests can run.
 TEST_FILES := $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen.img $(BUILD)/ovmf/park.img \
               $(EFI_UNIT_PROGRAMS) $(ARCH_UNIT_PROGRAMS) $(EFI_FUZZ_PROGRAMS) \
-              $(BUILD)/test/fuzz/efi_seeds
+              $(BUILD)/test/fuzz/efi_seeds $(BUILD)/test/bench/32M/limen.img
 include test/unit/kernel.mk test/unit/servers.mk test/servers/build.mk test/kills/build.mk
 
 include test/boot/build.mk test/entry/build.mk test/bench/linux/build.mk
@@ -79,8 +79,6 @@ $(BENCH_MEMORY:%=$(BUILD)/test/bench/%/limen.img): %/limen.img: $(BUILD)/kernel.
     $(BUILD)/servers/init.elf %/boot.cpio ovmf/image.py
 	ovmf/image.py $@ EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$< \
 	  limen/init.elf=$(BUILD)/servers/init.elf limen/boot.cpio=$(@D)/boot.cpio
-
-TEST_FILES += $(BUILD)/test/bench/32M/limen.img
 
 ## The operation of the benchmark that make profile shows.
 OP ?= ipc_roundtrip_0
