@@ -77,13 +77,14 @@ bool context_has_left(struct context *context)
 static void begin_account(struct cpu *cpu, struct context *payer, uint64_t now)
 {
     cpu->budget_end = context_end(payer, now);
-    scheduler_set_timer();
+    scheduler_set_timer(cpu);
 }
 
 /* -- waiting for the next period -- */
 
 void context_park(struct thread *thread)
 {
+    struct cpu *cpu = this_cpu->arch.self;
     struct context *payer = thread->payer;
 
     thread->state = LIMEN_THREAD_PARKED;
@@ -94,8 +95,8 @@ void context_park(struct thread *thread)
     payer->parked_count++;
     if (!deadline_is_set(&payer->refill)) {
         payer->refill.tick = payer->refill_at;
-        deadline_insert(&this_cpu->arch.self->deadlines, &payer->refill);
-        scheduler_set_timer();
+        deadline_insert(&cpu->deadlines, &payer->refill);
+        scheduler_set_timer(cpu);
     }
 }
 
@@ -230,7 +231,7 @@ static enum limen_error configure(const struct invocation *call, struct context 
         wake_at(context, budget ? now : UINT64_MAX);
     if (call->self->payer == context)
         begin_account(cpu, context, now);
-    scheduler_set_timer();
+    scheduler_set_timer(cpu);
     return LIMEN_OK;
 }
 

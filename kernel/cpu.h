@@ -7,8 +7,8 @@
 
 #define IRQ_LINES 128u
 
-/* What keeps messages off the shortest path; in arch.unusual. */
-#define CPU_GENERAL_PATH (ARCH_CPU_KERNEL << 0) /* all of them, on ring 3's wish */
+/* Keeps messages and switches off the shortest paths, on ring 3's wish; in arch.unusual. */
+#define CPU_GENERAL_PATH (ARCH_CPU_KERNEL << 0)
 
 struct cpu {
     struct arch_cpu arch; /* first: assembly knows its offsets */

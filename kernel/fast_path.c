@@ -111,9 +111,7 @@ static inline void commit_answer(struct thread *self, struct endpoint *endpoint,
     go_on(caller);
 }
 
-/* -- words beyond the registers: they go from page to page, and the registers are full of the
- * others
- * -- */
+/* -- messages longer than the registers, the rest of which goes from page to page -- */
 
 static inline bool copy_pages(const struct thread *from, const struct thread *to, unsigned count)
 {

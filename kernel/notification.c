@@ -78,12 +78,9 @@ void notification_signal(struct notification *notification, uint64_t bits)
 
 struct limen_regs *notification_send(const struct slot *slot, struct limen_regs *regs)
 {
-    if (!(slot->rights & LIMEN_RIGHT_WRITE)) {
-        regs->rax = LIMEN_NO_RIGHT;
-        return scheduler_leave();
-    }
-    regs->rax = LIMEN_OK;
-    notification_signal(slot->object, slot->badge);
+    regs->rax = slot->rights & LIMEN_RIGHT_WRITE ? LIMEN_OK : LIMEN_NO_RIGHT;
+    if (regs->rax == LIMEN_OK)
+        notification_signal(slot->object, slot->badge);
     return scheduler_leave();
 }
 

@@ -33,10 +33,7 @@ void scheduler_init(struct cpu *cpu)
 
 /* -- the timer -- */
 
-/* The one-shot timer must not stand later than the end of the slice or of the budget, or the next
- * deadline.  It may stand earlier, where what it was set for has gone: setting it costs more than
- * an interrupt now and then that finds nothing to do. */
-static void set_timer(struct cpu *cpu)
+void scheduler_set_timer(struct cpu *cpu)
 {
     uint64_t tick = cpu->slice_end < cpu->budget_end ? cpu->slice_end : cpu->budget_end;
     if (cpu->deadlines && cpu->deadlines->tick < tick)
@@ -45,11 +42,6 @@ static void set_timer(struct cpu *cpu)
         cpu->timer = tick;
         arch_timer_set(tick);
     }
-}
-
-void scheduler_set_timer(void)
-{
-    set_timer(this_cpu->arch.self);
 }
 
 /* -- the threads that are ready -- */
@@ -76,16 +68,18 @@ static __attribute__((noinline)) void put_in_queue(struct cpu *cpu, struct threa
  * and that should cost the same whatever else is ready. */
 static inline void enqueue(struct cpu *cpu, struct thread *thread, bool first)
 {
-    struct thread *next = cpu->next;
-
-    if (thread->priority <= cpu->top) {
-        put_in_queue(cpu, thread, first);
-        return;
+    if (thread->priority > cpu->top) {
+        struct thread *next = cpu->next;
+        cpu->top = thread->priority;
+        if (next || !(cpu->arch.unusual & CPU_GENERAL_PATH)) {
+            cpu->next = thread;
+            if (!next)
+                return;
+            thread = next;
+            first = true;
+        }
     }
-    cpu->top = thread->priority;
-    cpu->next = thread;
-    if (next)
-        put_in_queue(cpu, next, true);
+    put_in_queue(cpu, thread, first);
 }
 
 /* The last thread of the priority has left its queue. */
@@ -182,7 +176,7 @@ static __attribute__((noinline)) struct limen_regs *leave_with_timer(struct cpu 
     struct thread *thread = cpu->current;
     struct limen_regs *resume = thread->resume;
 
-    set_timer(cpu);
+    scheduler_set_timer(cpu);
     if (!resume)
         return thread->arch.regs;
     thread->resume = NULL;
@@ -229,8 +223,9 @@ static __attribute__((noinline)) struct limen_regs *switch_to(struct cpu *cpu, s
     struct thread *from = cpu->current;
     ASSERT(to->state == LIMEN_THREAD_READY);
 
-    uint32_t flags = unusual(from, to) & (ARCH_SWITCH_LONGER | THREAD_METERED | THREAD_IN_KERNEL);
-    if (arch_switch_is_longer(flags))
+    const uint32_t longer =
+        ARCH_SWITCH_LONGER | THREAD_METERED | THREAD_IN_KERNEL | CPU_GENERAL_PATH;
+    if (arch_switch_is_longer(unusual(from, to) & longer))
         return switch_longer(cpu, to, now);
     ASSERT(to != from && to->payer == from->payer);
     change_current(cpu, to, now);
@@ -310,7 +305,7 @@ struct limen_regs *scheduler_yield(void)
     struct thread *to = thread_of_queue(queue->next);
     ASSERT(current->state == LIMEN_THREAD_READY);
 
-    if (cpu->next || cpu->top != current->priority)
+    if (cpu->next || cpu->top != current->priority || cpu->arch.unusual & CPU_GENERAL_PATH)
         return yield_longer(cpu);
     /* Equals alone: their queue goes round, and it is the same ones that are empty. */
     list_drop_first(queue);
@@ -363,7 +358,7 @@ static struct limen_regs *reschedule(struct cpu *cpu, struct limen_regs *regs)
         bool over = counted && arch_ticks() >= cpu->slice_end;
         if (!over || top < current->priority) {
             if ((over || (!counted && cpu->top >= 0)) && begin_turn(cpu, current, arch_ticks()))
-                set_timer(cpu);
+                scheduler_set_timer(cpu);
             return regs;
         }
     }
@@ -378,7 +373,7 @@ static __attribute__((noinline)) struct limen_regs *reschedule_after_timer(struc
     struct limen_regs *chosen = reschedule(cpu, regs);
 
     cpu->timer = UINT64_MAX;
-    set_timer(cpu);
+    scheduler_set_timer(cpu);
     return chosen;
 }
 
@@ -399,7 +394,7 @@ void scheduler_set_deadline(struct thread *thread, uint64_t ns)
         thread->deadline.tick = UINT64_MAX;
     deadline_insert(&cpu->deadlines, &thread->deadline);
     thread->arch.flags |= THREAD_DEADLINE;
-    set_timer(cpu);
+    scheduler_set_timer(cpu);
 }
 
 void scheduler_drop_deadline(struct thread *thread)

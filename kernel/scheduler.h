@@ -44,8 +44,10 @@ struct limen_regs *scheduler_yield(void);
 /* Switches to a thread that is READY and in no queue. */
 struct limen_regs *scheduler_switch(struct thread *to);
 
-/* Makes sure that the timer comes in time for whatever is next. */
-void scheduler_set_timer(void);
+/* The one-shot timer must not stand later than the end of the slice or of the budget, or the next
+ * deadline.  It may stand earlier, where what it was set for has gone: setting it costs more than
+ * an interrupt now and then that finds nothing to do. */
+void scheduler_set_timer(struct cpu *cpu);
 
 /* The deadline of a thread that starts to wait, in nanoseconds on the monotonic clock. */
 void scheduler_set_deadline(struct thread *thread, uint64_t ns);

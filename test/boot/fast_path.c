@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fast path of message passing is only ever a shortcut: the same workload gives the same
- * results with it and without it, down to every register of both sides.
+ * The shortest paths of messages and switches are only ever shortcuts: the same workload gives the
+ * same results with them and without, down to every register of both sides.
  */
 #include "kit.h"
 #include "registers.h"
@@ -170,6 +170,89 @@ TEST(fast_path, faults_and_their_answers_are_those_of_the_general_path)
         fast->rest[(REGS_RSP - REGS_R12) / 8] -= WORKER_STACK_SIZE;
         expect_regs(&fast->regs, &general->regs, "a fault's handler");
         expect(memcmp(fast->rest, general->rest, sizeof fast->rest) == 0);
+    }
+}
+
+/* -- wake-ups -- */
+
+#define WAKERS 4u /* each less important than the one before */
+#define ROUNDS 60u
+#define STOP   (1ull << 63)
+
+/* What came back from each wait and each signal, in the order in which they did: priorities alone
+ * decide it. */
+static struct wake_up {
+    uint64_t waker;
+    struct limen_regs regs;
+} order[2][4 * ROUNDS * WAKERS];
+static unsigned order_count[2];
+
+static struct waker {
+    uint64_t number;
+    uint32_t bits;           /* what it waits for */
+    uint32_t signal[WAKERS]; /* what sets the bit of its number there */
+    uint32_t stop;
+} wakers[WAKERS];
+
+static uint64_t make_call(const struct waker *self, uint64_t call, uint32_t slot, uint64_t pattern)
+{
+    struct limen_regs regs;
+
+    fill_pattern(&regs, NULL, (unsigned)pattern);
+    regs.rax = call;
+    regs.rdi = slot;
+    regs.rsi = 0;
+    system_call(&regs);
+    expect(order_count[fast_pass] < sizeof order[0] / sizeof order[0][0]);
+    order[fast_pass][order_count[fast_pass]++] = (struct wake_up){self->number, regs};
+    return regs.rdi;
+}
+
+/* The last has work, and wakes one of the others in turn; who is woken wakes one more important. */
+static void wake_others(void *waker)
+{
+    const struct waker *self = waker;
+    bool last = self->number == WAKERS - 1;
+
+    for (unsigned i = 0; last ? i < ROUNDS : true; i++) {
+        if (!last && make_call(self, LIMEN_SYS_WAIT, self->bits, i) & STOP)
+            return;
+        if (self->number > 0)
+            make_call(self, LIMEN_SYS_SEND, self->signal[i % self->number], i);
+        make_call(self, LIMEN_SYS_YIELD, 0, i);
+    }
+    for (unsigned i = 0; i < WAKERS - 1; i++)
+        expect_ok(limen_signal(wakers[i].stop));
+}
+
+static void run_wakers(bool fast)
+{
+    struct worker *workers[WAKERS];
+
+    expect_ok(limen_call4(KERNEL, LIMEN_KERNEL_FAST_PATH, (uint64_t[4]){fast}));
+    fast_pass = fast;
+    for (unsigned i = 0; i < WAKERS; i++)
+        workers[i] = spawn(LOWER - i, wake_others, &wakers[i]);
+    for (unsigned i = 0; i < WAKERS; i++)
+        join(workers[i]);
+}
+
+TEST(fast_path, wakes_threads_in_the_order_of_the_general_path)
+{
+    for (unsigned i = 0; i < WAKERS; i++) {
+        wakers[i].number = i;
+        wakers[i].bits = make(LIMEN_TYPE_NOTIFICATION, 0);
+        wakers[i].stop = minted(wakers[i].bits, LIMEN_RIGHT_WRITE, STOP);
+        for (unsigned j = 0; j < WAKERS; j++)
+            wakers[j].signal[i] = minted(wakers[i].bits, LIMEN_RIGHT_WRITE, 1ull << j);
+    }
+    run_wakers(false);
+    run_wakers(true);
+    expect(order_count[false] > 4 * ROUNDS);
+    expect_equal(order_count[true], order_count[false]);
+    for (unsigned i = 0; i < order_count[false]; i++) {
+        expect_equal(order[true][i].waker, order[false][i].waker);
+        expect_regs(&order[true][i].regs, &order[false][i].regs, "one woken on the fast path");
     }
 }
 
