@@ -232,6 +232,15 @@ static struct where some_place(uint32_t own, uint32_t in_area)
     return (struct where){own, in_area};
 }
 
+static void check_kernel(void)
+{
+    uint64_t words[8] = {0};
+    enum limen_error error = invoke(KERNEL, LIMEN_KERNEL_CHECK, words);
+
+    if (error != LIMEN_OK && error != LIMEN_NOT_SUPPORTED)
+        give_up("the kernel would not look itself over");
+}
+
 /* -- operations -- */
 
 static void retype(void)
@@ -306,10 +315,13 @@ static void change_shared(void)
     uint32_t start = SHARED_FIRST + below(SHARED_END - SHARED_FIRST);
     uint32_t slot = shadow_shared(chance(2) ? LIMEN_TYPE_NONE : type, start);
 
-    if (shadow_shared_type(slot) == LIMEN_TYPE_NONE)
+    if (shadow_shared_type(slot) == LIMEN_TYPE_NONE) {
         DO(UNTYPED, MEMORY, RETYPE, type, 0, SHARED_TABLE, slot, 1);
-    else
-        DO_TABLE(SHARED_TABLE, chance(8) ? LIMEN_TABLE_REVOKE : LIMEN_TABLE_DELETE, slot);
+        return;
+    }
+    DO_TABLE(SHARED_TABLE, chance(8) ? LIMEN_TABLE_REVOKE : LIMEN_TABLE_DELETE, slot);
+    if (chance(4))
+        check_kernel(); /* before whoever used it has done anything else */
 }
 
 static void inspect_something(void)
@@ -324,8 +336,11 @@ static void start_thread(uint32_t thread)
     uint32_t faults = pick(LIMEN_TYPE_ENDPOINT);
     struct limen_regs regs = {.rip = (uint64_t)fuzz_thread, .rsp = fuzz_random(&run.state)};
 
+    if (chance(2))
+        DO(CONTEXT, pick(LIMEN_TYPE_CONTEXT), CONFIGURE, 20000, 100000, UNLIMITED);
     DO(THREAD, thread, CONFIGURE, OWN_SPACE, SHARED_TABLE, faults);
-    DO(THREAD, thread, SET_CONTEXT, chance(4) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
+    DO(THREAD, thread, SET_CONTEXT, chance(3) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
+    DO(THREAD, thread, SET_PASSIVE, chance(2));
     if (chance(2)) {
         DO(THREAD, thread, LAUNCH, regs.rip, regs.rsp, 0, 0, FRAMES + below(FRAMES_COUNT),
            TEST_PRIORITY - 5 - below(4));
@@ -583,11 +598,8 @@ static void set_up(void)
 static void check(void)
 {
     static char why[200];
-    uint64_t words[8] = {0};
-    enum limen_error error = invoke(KERNEL, LIMEN_KERNEL_CHECK, words);
 
-    if (error != LIMEN_OK && error != LIMEN_NOT_SUPPORTED)
-        give_up("the kernel would not look itself over");
+    check_kernel();
     if (!shadow_compare(why, sizeof why))
         give_up(why);
 }

@@ -70,15 +70,23 @@ class Mutant:
         path.write_text(text, encoding="utf-8")
 
 
-PRISTINE = BUILD / "mutants" / "pristine"
+WORKSHOP = BUILD / "mutants"
+PRISTINE = WORKSHOP / "pristine"
 OBJECTS = ("kernel", "arch", "check/kernel", "check/arch", "check/test")
 PARTS = ("font.psf", "font.o", "packages.stamp", "BOOTX64.EFI", "boot.cpio", "test/boot/tests.elf",
          "test/entry/paths.elf")
 
 
+def work_in(workshop):
+    """Has another place for all trees, so that two programs do not disturb each other."""
+    global WORKSHOP, PRISTINE
+    WORKSHOP = workshop
+    PRISTINE = workshop / "pristine"
+
+
 def take_pristine():
     """What all trees start from: later changes of the sources do not disturb a long run."""
-    shutil.rmtree(BUILD / "mutants", ignore_errors=True)
+    shutil.rmtree(WORKSHOP, ignore_errors=True)
     PRISTINE.mkdir(parents=True)
     for entry in ROOT.iterdir():
         if entry.name in ROOMS:
@@ -106,7 +114,7 @@ class Tree:
     """A copy of the kernel's sources, and its objects as they were last built."""
 
     def __init__(self, name):
-        self.path = BUILD / "mutants" / name
+        self.path = WORKSHOP / name
         shutil.copytree(PRISTINE, self.path, symlinks=True)
 
     def disk(self, kernel, tests):
