@@ -7,22 +7,20 @@
 #define FIXED_RINGS (3ull << 4 * CORE_CYCLES) /* counts in ring 0 and in others */
 #define FIXED_ON    (1ull << (32 + CORE_CYCLES))
 
-static bool offered(void)
+void cycles_init(struct machine *machine)
 {
-    return cpuid(0, 0).eax >= CPUID_MONITORING && cycles_offered(cpuid(CPUID_MONITORING, 0));
-}
-
-void cycles_init(void)
-{
-    if (!offered())
+    if (cpuid(0, 0).eax < CPUID_MONITORING || !cycles_offered(cpuid(CPUID_MONITORING, 0)))
         return;
     write_msr(MSR_FIXED_CTR_CTRL, FIXED_RINGS);
     write_msr(MSR_PERF_GLOBAL_CTRL, FIXED_ON);
+    /* There are emulators, Bochs for one, in which it stands still. */
+    uint64_t before = read_msr(MSR_FIXED_CTR0 + CORE_CYCLES);
+    machine->counts_cycles = read_msr(MSR_FIXED_CTR0 + CORE_CYCLES) != before;
 }
 
 bool arch_core_cycles(uint64_t *cycles)
 {
-    if (!offered())
+    if (!this_machine()->counts_cycles)
         return false;
     *cycles = read_msr(MSR_FIXED_CTR0 + CORE_CYCLES);
     return true;

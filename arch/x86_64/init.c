@@ -91,7 +91,7 @@ void arch_init(struct cpu *kernel_cpu, const struct limen_boot *boot)
     pcids_init(machine);
     fpu_init(machine);
     machine_check_init();
-    cycles_init();
+    cycles_init(machine);
     interrupts_init(machine);
     clock_init(machine);
     if (LIMEN_CHECKS)

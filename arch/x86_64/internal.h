@@ -47,6 +47,7 @@ struct machine {
     uint32_t pcid_count;
 
     uint64_t tsc_base, tsc_hz;
+    bool counts_cycles;          /* its core's, that were not halted */
     uint64_t ns_per_tick;        /* times 2^32 */
     uint64_t apic_ticks_per_tsc; /* times 2^32; 0: the timer takes TSC deadlines */
     uint64_t calibration_ticks;
@@ -128,7 +129,7 @@ void machine_check_init(void);
 struct limen_regs *machine_check(struct limen_regs *regs);
 
 /* cycles.c */
-void cycles_init(void);
+void cycles_init(struct machine *machine);
 
 /* apic.c */
 void apic_init(struct machine *machine);
