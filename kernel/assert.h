@@ -8,7 +8,7 @@
 #define ASSERT(condition)                                                                          \
     do {                                                                                           \
         if (LIMEN_CHECKS && !(condition))                                                          \
-            panic("%s:%d: %s does not hold", __FILE__, __LINE__, #condition);                      \
+            panic("%s:%u: %s does not hold", __FILE__, (unsigned)__LINE__, #condition);            \
     } while (0)
 
 #endif

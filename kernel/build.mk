@@ -6,7 +6,8 @@
 # lies last in the image, and the build proves that nothing moved.
 KERNEL_SOURCES := $(wildcard kernel/*.c) $(ARCH_SOURCES)
 
-# The kernel with checks can be asked to look all of its data over (LIMEN_KERNEL_CHECK).
+# The kernel with checks tests the threshold at every entry and exit, and can be asked to look all of its
+# data over (LIMEN_KERNEL_CHECK).
 KERNEL_CHECK_SOURCES := $(wildcard test/check/*.c test/check/guest/*.c)
 
 # The shortest paths: a frame-pointer record of their own would be a tenth of them.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The little of printf that a kernel's messages need: %s %c %d %u %x %p %% with l, z, a width, zero
- * fill and a precision for strings.
+ * The little of printf that a kernel's messages need: %s %u %x %% with l, z, a width and zero fill
+ * for numbers, and a precision for strings.
  */
 #include "arch.h"
 
@@ -17,39 +17,27 @@ static void put(struct output *out, char c)
         out->buffer[out->length++] = c;
 }
 
-static void put_padded(struct output *out, const char *text, size_t length, size_t width, char fill)
+static void put_number(struct output *out, uint64_t value, unsigned base, size_t width, char fill)
 {
-    for (size_t i = length; i < width; i++)
-        put(out, fill);
-    for (size_t i = 0; i < length; i++)
-        put(out, text[i]);
-}
-
-static void put_number(struct output *out, uint64_t value, unsigned base, bool negative,
-                       size_t width, char fill)
-{
-    char digits[24];
+    char digits[20]; /* of 2^64 - 1, to the base of ten */
     size_t at = sizeof(digits);
 
     do {
         digits[--at] = "0123456789abcdef"[value % base];
         value /= base;
     } while (value);
-    if (negative && fill == '0') { /* the sign stands before the zeros */
-        put(out, '-');
-        width -= width > 0;
-    } else if (negative) {
-        digits[--at] = '-';
-    }
-    put_padded(out, digits + at, sizeof(digits) - at, width, fill);
+    for (size_t i = sizeof(digits) - at; i < width; i++)
+        put(out, fill);
+    while (at < sizeof(digits))
+        put(out, digits[at++]);
 }
 
-static size_t text_length(const char *text, size_t most)
+static size_t read_number(const char **format)
 {
-    size_t length = 0;
-    while (length < most && text[length])
-        length++;
-    return length;
+    size_t number = 0;
+    for (; **format >= '0' && **format <= '9'; ++*format)
+        number = number * 10 + (size_t)(**format - '0');
+    return number;
 }
 
 size_t kernel_format(char *buffer, size_t size, const char *format, __builtin_va_list arguments)
@@ -63,60 +51,28 @@ size_t kernel_format(char *buffer, size_t size, const char *format, __builtin_va
         }
         format++;
         char fill = *format == '0' ? '0' : ' ';
-        size_t width = 0;
-        size_t precision = SIZE_MAX;
-        while (*format >= '0' && *format <= '9')
-            width = width * 10 + (size_t)(*format++ - '0');
+        size_t width = read_number(&format), precision = SIZE_MAX;
         if (*format == '.') {
             format++;
-            if (*format == '*') {
-                int given = __builtin_va_arg(arguments, int);
-                precision = given < 0 ? SIZE_MAX : (size_t)given;
-                format++;
-            } else {
-                for (precision = 0; *format >= '0' && *format <= '9';)
-                    precision = precision * 10 + (size_t)(*format++ - '0');
-            }
+            precision = read_number(&format);
         }
         bool wide = false;
         for (; *format == 'l' || *format == 'z'; format++)
             wide = true;
-        switch (*format) {
-        case 's': {
+        if (*format == 's') {
             const char *text = __builtin_va_arg(arguments, const char *);
-            put_padded(&out, text, text_length(text, precision), width, ' ');
-            break;
-        }
-        case 'c':
-            put(&out, (char)__builtin_va_arg(arguments, int));
-            break;
-        case 'd': {
-            int64_t value =
-                wide ? __builtin_va_arg(arguments, int64_t) : __builtin_va_arg(arguments, int);
-            uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-            put_number(&out, magnitude, 10, value < 0, width, fill);
-            break;
-        }
-        case 'u':
-        case 'x': {
+            for (size_t i = 0; i < precision && text[i]; i++)
+                put(&out, text[i]);
+        } else if (*format == 'u' || *format == 'x') {
             uint64_t value = wide ? __builtin_va_arg(arguments, uint64_t)
                                   : __builtin_va_arg(arguments, unsigned);
-            put_number(&out, value, *format == 'x' ? 16 : 10, false, width, fill);
-            break;
-        }
-        case 'p':
-            put_number(&out, (uint64_t) __builtin_va_arg(arguments, void *), 16, false, 16, '0');
-            break;
-        case '%':
+            put_number(&out, value, *format == 'x' ? 16 : 10, width, fill);
+        } else { /* the compiler's check lets through more than is known here */
             put(&out, '%');
-            break;
-        default: /* the compiler's check lets through more than is known here */
-            put(&out, '%');
-            if (*format)
+            if (!*format)
+                break;
+            if (*format != '%')
                 put(&out, *format);
-            else
-                format--;
-            break;
         }
     }
     if (size)

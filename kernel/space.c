@@ -5,8 +5,6 @@
 #include "invoke.h"
 #include "list.h"
 
-#define NO_DONATION LIMEN_SPACE_DONATIONS
-
 void space_create(struct space *space, unsigned order)
 {
     char *top = (char *)space + LIMEN_PAGE_SIZE;
@@ -123,16 +121,10 @@ static bool empty_step(struct space *space)
     return false;
 }
 
-/* The donation's own space, found from the place in it. */
-static struct space *space_of_donation(struct slot *donation)
-{
-    uint64_t page = (uint64_t)donation & ~(LIMEN_PAGE_SIZE - 1);
-    return (struct space *)page;
-}
-
 bool space_lost(struct slot *donation)
 {
-    struct space *space = space_of_donation(donation);
+    /* The place lies in the space's header, which is one page. */
+    struct space *space = (struct space *)((uint64_t)donation & ~(LIMEN_PAGE_SIZE - 1));
     bool dead = !slot_is_empty(&space->grave);
 
     if (!empty_step(space))
@@ -172,7 +164,7 @@ static enum limen_error donate(struct invocation *call)
     unsigned free = 0;
     while (free < LIMEN_SPACE_DONATIONS && !slot_is_empty(&space->donations[free]))
         free++;
-    if (free == NO_DONATION)
+    if (free == LIMEN_SPACE_DONATIONS)
         return LIMEN_LIMIT;
 
     /* Point of no return. */
@@ -272,14 +264,6 @@ static __attribute__((noinline)) enum limen_error map(struct invocation *call)
     }
 }
 
-static __attribute__((noinline)) enum limen_error unmap(struct slot *frame)
-{
-    if (!frame->space)
-        return LIMEN_NOT_MAPPED;
-    space_unmap(frame);
-    return LIMEN_OK;
-}
-
 enum limen_error frame_invoke(struct invocation *call)
 {
     struct slot *frame = call->slot;
@@ -288,7 +272,10 @@ enum limen_error frame_invoke(struct invocation *call)
     case LIMEN_FRAME_MAP:
         return map(call);
     case LIMEN_FRAME_UNMAP:
-        return unmap(frame);
+        if (!frame->space)
+            return LIMEN_NOT_MAPPED;
+        space_unmap(frame);
+        return LIMEN_OK;
     case LIMEN_FRAME_INFO:
         call->word[0] = virt_to_phys(frame->object);
         call->word[1] = frame->order;

@@ -18,7 +18,7 @@ TABLE = TEST / "invariants.toml"
 PAGE = ROOT / "docs" / "invariants.md"
 MUTANTS = TEST / "mutants"
 GUEST_TESTS = TEST / "boot"
-ASSERTIONS = ROOT / "arch" / "x86_64" / "check.c"
+ASSERTIONS = ROOT / "test" / "check" / "guest" / "threshold.c"
 
 HEAD = """# Invariants of the threshold
 
@@ -31,7 +31,7 @@ Breaking one of these need not show in any ordinary test, so each has three guar
   path through the entry file with names for values, and each function of C for its stack; what it
   lets certain functions do stands in [test/image/policy.toml](../test/image/policy.toml).
 - **At run time.** A kernel built with its checks asserts at every entry and exit
-  ([arch/x86_64/check.c](../arch/x86_64/check.c)), tests in the guest drive each case from ring 3
+  ([threshold.c](../test/check/guest/threshold.c)), tests in the guest drive each case from ring 3
   ([test/boot](../test/boot)), and what only the hardware can do is [injected](injection.md).
 - **By mutants.** [test/mutants](../test/mutants) has changes that break the invariant, a file for each
   theme. `make mutants` builds each and shows which guards kill it; `make test` does so for a few, of
@@ -89,12 +89,12 @@ def guest_tests():
 
 def guest_tests_with_checks(declared):
     """Those that make test runs on a kernel with its checks on."""
-    lines = [entry.get("cmdline", "") for entry in declared.get("guest", [])
+    lines = [entry.get("cmdline", "").split() for entry in declared.get("guest", [])
              if CHECKED_IMAGE in str(entry.get("image"))]
     alone = set(OWN_MACHINE.findall((GUEST_TESTS / "runner.c").read_text(encoding="utf-8")))
     return {test for test in guest_tests()
-            if f"suite={test.partition('/')[0]}" in lines or
-            "" in lines and test.partition("/")[0] not in alone}
+            if any(f"suite={test.partition('/')[0]}" in line for line in lines) or
+            [] in lines and test.partition("/")[0] not in alone}
 
 
 def keys_of(text, name):
@@ -124,10 +124,10 @@ def image_checks():
 
 
 def assertions():
-    """Functions of check.c that entries and exits come through and that assert."""
+    """Functions of threshold.c that entries and exits come through and that assert."""
     text = ASSERTIONS.read_text(encoding="utf-8")
     bodies = dict(re.findall(r"^(?:static )?void (\w+)\([^)]*\)\n\{\n(.*?)^\}", text, re.M | re.S))
-    run = {"arch_check_entry", "arch_check_exit", "arch_check_fast_exit", "arch_check_boot"} & set(bodies)
+    run = {"arch_check_frame", "arch_check_leaving", "arch_check_fast_exit", "arch_check_boot"} & set(bodies)
     while more := {name for name in bodies if name not in run and
                    any(re.search(rf"\b{name}\(", bodies[caller]) for caller in run)}:
         run |= more

@@ -167,8 +167,10 @@ struct limen_regs *iret_fault(struct limen_regs *regs);
 void arch_check_entry(const struct limen_regs *regs);
 void arch_check_exit(const struct limen_regs *regs);
 
-/* check.c, where LIMEN_CHECKS is 1 */
+/* test/check/guest/threshold.c, where LIMEN_CHECKS is 1 */
 void arch_check_boot(void);
+void arch_check_frame(const struct limen_regs *regs);
+void arch_check_leaving(const struct limen_regs *regs);
 
 static inline bool from_user(const struct limen_regs *regs)
 {

@@ -186,18 +186,16 @@ enum limen_error arch_map(struct arch_space *space, uint64_t address, uint64_t p
 void arch_add_table(struct arch_space *space, uint64_t address, const void *page)
 {
     uint64_t *entry = NULL;
-    bool all = find_entry(space, address, 1, &entry);
-    ASSERT(!all && !*entry);
-    (void)all;
+    find_entry(space, address, 1, &entry);
+    ASSERT(!*entry);
     *entry = virt_to_phys(page) | PTE_PRESENT | PTE_WRITE | PTE_USER;
 }
 
 void arch_unmap(struct arch_space *space, uint64_t address, unsigned order)
 {
     uint64_t *entry = NULL;
-    bool mapped = find_entry(space, address, leaf_level(order), &entry);
-    ASSERT(mapped && *entry);
-    (void)mapped;
+    find_entry(space, address, leaf_level(order), &entry);
+    ASSERT(*entry && !(*entry & PTE_LARGE) == (order == LIMEN_PAGE_ORDER));
     *entry = 0;
     /* A space without a PCID has translations in the TLB only while it is loaded.  With one, what
      * is read of CR3 is never the space's, for CR3_KEEP is not read. */

@@ -117,6 +117,10 @@ void arch_thread_destroy(struct arch_thread *arch)
     *directory_entry(arch->stack_top) = 0;
     for (uint64_t at = arch->stack_top - THREAD_STACK_SIZE; at < arch->stack_top; at += PAGE_SIZE)
         flush_page(at);
+    /* What other PCIDs keep of the way to the table, INVLPG does not reach; the memory it leads to
+     * may become ring 3's. */
+    if (this_machine()->pcids)
+        flush_pcid(INVPCID_OF_ALL, 0, 0);
     arch->regs = NULL;
 }
 

@@ -21,8 +21,8 @@ from remote import RemoteError
 RECORD = Path(__file__).resolve().parent / "counts.toml"
 HEADER = """# SPDX-License-Identifier: MIT
 # What the operations of the benchmark execute: instructions, those that are expensive, and how many
-# each function has, with its inlined parts counted as functions of their own and with the time
-# stamps.  make test fails when an operation has one instruction more or fewer.
+# each function has, with its inlined parts counted as functions of their own.  make test fails when
+# an operation has one instruction more or fewer.
 #
 # Written by make bench-accept.
 """
@@ -35,7 +35,7 @@ FAST_MAY = {"mov_cr3": 2, "wrmsr": 0, "iretq": 0, "locked": 0, "serialising": 2}
 
 def record_of(traced):
     """An operation's entry in counts.toml."""
-    functions = Counter(traced.frames[i.address][0].function for i in traced.instructions)
+    functions = Counter(frames[0].function for _, frames in traced.operation())
     expensive = {kind: count for kind, count in counts_of(traced).items() if count}
     return {"instructions": traced.figure, "expensive": expensive,
             "functions": dict(sorted(functions.items()))}

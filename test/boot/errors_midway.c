@@ -2,6 +2,7 @@
 #include "errors_midway.h"
 
 #include "errors.h"
+#include "victim.h"
 
 #include <limen/syscall.h>
 
@@ -132,6 +133,45 @@ void provoke_map_in_what_is_emptied(void)
     let_it_end();
     expect_ok(fate);
     expect_ok(map_one_more());
+}
+
+/* -- the thread that revokes a donation dies with the work half done -- */
+
+static const uint64_t used_page = LIMEN_PAGE_SIZE * (FRAMES / 2);
+
+TEST(space, donation_is_taken_back_by_who_revokes_next)
+{
+    uint64_t info[4] = {0};
+
+    begin();
+    stop_half_way(LIMEN_TABLE_REVOKE, make_full_space);
+    expect_ok(limen_delete(OWN_TABLE, worker->thread));
+    expect_error(map_one_more(), LIMEN_BUSY);
+    expect_ok(limen_revoke(OWN_TABLE, first + VICTIM));
+    expect_ok(limen_call4(first + SPACE, LIMEN_SPACE_INFO, info));
+    expect_equal(info[2], 0); /* bytes mapped */
+    for (uint32_t i = 0; i < FRAMES; i++)
+        expect_error(limen_unmap(first + OTHERS + i), LIMEN_NOT_MAPPED);
+    expect_ok(map_one_more());
+}
+
+/* Who runs in the space meanwhile has nothing to run on: its next access faults. */
+TEST(space, donation_is_taken_from_under_who_runs_on_it)
+{
+    struct victim user = new_victim();
+    struct limen_regs regs = victim_regs(&user, snippet_spin);
+
+    begin();
+    make_full_space();
+    expect_ok(limen_thread_configure(user.worker->thread, first + SPACE, OWN_TABLE, user.endpoint));
+    regs.rip = used_page;
+    run_victim(&user, &regs);
+    expect_equal(next_fault(&user).detail[0], PAGE_FAULT); /* it cannot be executed, but is there */
+    expect_ok(limen_revoke(OWN_TABLE, first + VICTIM));
+    resume_victim(&user);
+    struct fault fault = next_fault(&user);
+    expect_equal(fault.detail[0], PAGE_FAULT);
+    expect_equal(fault.detail[1] & PF_PRESENT, 0);
 }
 
 /* -- the capability that the operation was called on -- */

@@ -128,7 +128,7 @@ TEST(irq, leaves_no_dirty_memory_behind)
 
 /* -- the timer -- */
 
-static uint32_t irq, notification;
+static uint32_t irq, notification, badged;
 
 static void port_out(uint16_t port, uint8_t value)
 {
@@ -265,6 +265,84 @@ TEST(irq, nobody_s_interrupt_does_no_harm)
     while (now() < end)
         ;
     silence_timer();
+}
+
+/* -- in flight: the processor has it, and the kernel is taking away what it is for -- */
+
+#define FLIGHT_COUNT 4u     /* of the timer's, before its interrupt */
+#define FLIGHT_NS    30000u /* when it has long come */
+#define FLIGHTS      400u
+#define FLIGHT_STEP  16u /* turns of a loop more before each, so that it comes everywhere */
+
+static void revoke_notification(void)
+{
+    expect_ok(limen_revoke(OWN_TABLE, notification));
+}
+
+static void unbind(void)
+{
+    expect_ok(limen_irq_bind(irq, 0));
+}
+
+static void delete_irq(void)
+{
+    expect_ok(limen_delete(OWN_TABLE, irq));
+}
+
+/* The timer's interrupt comes before, while and after its way is taken away, and in no case is
+ * anything signalled once it is.  Where instructions are counted all three cases are met. */
+static void expect_no_signal_after(void (*take_away)(void))
+{
+    uint64_t came = counter(LIMEN_COUNTER_SPURIOUS_IRQS);
+    unsigned in_time = 0;
+
+    for (unsigned i = 0; i < FLIGHTS; i++) {
+        uint32_t memory = make(LIMEN_TYPE_UNTYPED, 8);
+        expect_ok(limen_retype(memory, LIMEN_TYPE_NOTIFICATION, 0, notification, 1));
+        expect_ok(limen_mint(OWN_TABLE, badged, 0, notification, LIMEN_RIGHT_WRITE, BADGE));
+        expect_ok(issue(IRQ_CONTROL, PIT_LINE, 0, memory, irq));
+        silence_timer();
+        expect_ok(limen_irq_bind(irq, badged));
+        poll();
+        uint64_t end = now() + FLIGHT_NS;
+        port_out(PIT_CHANNEL_0, FLIGHT_COUNT);
+        port_out(PIT_CHANNEL_0, 0);
+        for (volatile unsigned turn = 0; turn < i * FLIGHT_STEP; turn++)
+            ;
+        take_away();
+        in_time += poll() != 0;
+        while (now() < end)
+            ;
+        expect_equal(poll(), 0);
+        expect_ok(limen_revoke(OWN_TABLE, memory));
+        expect_ok(limen_delete(OWN_TABLE, memory));
+    }
+    silence_timer();
+    uint64_t in_flight = counter(LIMEN_COUNTER_SPURIOUS_IRQS) - came;
+    expect(in_time > 0 && in_flight > 0 && in_time + in_flight < FLIGHTS);
+}
+
+static void fly(void (*take_away)(void))
+{
+    irq = slots(1);
+    notification = slots(1);
+    badged = slots(1);
+    expect_no_signal_after(take_away);
+}
+
+TEST(long, interrupt_in_flight_when_its_notification_is_revoked)
+{
+    fly(revoke_notification);
+}
+
+TEST(long, interrupt_in_flight_when_it_is_unbound)
+{
+    fly(unbind);
+}
+
+TEST(long, interrupt_in_flight_when_its_object_dies)
+{
+    fly(delete_irq);
 }
 
 /* -- the clock: an interrupt that must be read away in the device -- */

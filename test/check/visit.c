@@ -148,7 +148,7 @@ static void check_place(const struct slot *slot)
             return;
         }
     }
-    fail_msg("a slot at %p that is in no object", (const void *)slot);
+    fail_msg("a slot at %lx that is in no object", (uint64_t)slot);
 }
 
 void visit_all(void)
