@@ -326,7 +326,9 @@ static void start_thread(uint32_t thread)
 
     DO(THREAD, thread, CONFIGURE, OWN_SPACE, SHARED_TABLE, faults);
     DO(THREAD, thread, SET_CONTEXT, chance(4) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
-    if (chance(2)) {
+    /* One that is not configured would fault to where the test does. */
+    if (chance(2) && shadow_type(thread) == LIMEN_TYPE_THREAD &&
+        limen_thread_configure(thread, OWN_SPACE, SHARED_TABLE, faults) == LIMEN_OK) {
         DO(THREAD, thread, LAUNCH, regs.rip, regs.rsp, 0, 0, FRAMES + below(FRAMES_COUNT),
            TEST_PRIORITY - 5 - below(4));
         return;
