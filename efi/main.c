@@ -120,8 +120,8 @@ static EFI_STATUS build_space(struct loader *loader, const struct memory_map *ma
     const struct memory_view view = memory_map_view(loader, map);
     void *stack = reserve(loader, LIMEN_BOOT_STACK_SIZE / PAGE_SIZE, LIMEN_MEMORY_KERNEL, false);
     plan->stacks_pages = space_stacks_pages(&view);
-    plan->stacks_directories = reserve(loader, plan->stacks_pages, LIMEN_MEMORY_KERNEL, false);
-    if (tables.top == NULL || stack == NULL || plan->stacks_directories == NULL)
+    plan->stacks_tables = reserve(loader, plan->stacks_pages, LIMEN_MEMORY_KERNEL, false);
+    if (tables.top == NULL || stack == NULL || plan->stacks_tables == NULL)
         return too_little_memory(loader, "the kernel's page tables");
     plan->memory = &view;
     plan->boot_stack = (uintptr_t)stack;

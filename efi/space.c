@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "space.h"
 
-#define PAGE_SIZE            4096ull
-#define MEMORY_PER_STACK     (32ull << 10) /* the smallest memory a thread object takes */
-#define MEMORY_PER_DIRECTORY (MEMORY_PER_STACK * TABLE_ENTRIES)
+#define PAGE_SIZE        4096ull
+#define MEMORY_PER_TABLE (PAGE_SIZE * TABLE_ENTRIES)
 
 _Static_assert(LIMEN_BOOT_STACK_SIZE % PAGE_SIZE == 0, "the boot stack is whole pages");
 _Static_assert(LIMEN_PHYSMAP_BASE + LIMEN_PHYSMAP_MAX <= LIMEN_STACKS_BASE,
                "the physical map ends before the stacks begin");
-_Static_assert(LIMEN_STACKS_BASE + (LIMEN_PHYSMAP_MAX / MEMORY_PER_DIRECTORY << 30) <=
-                   LIMEN_BOOT_STACK_BASE,
+_Static_assert(LIMEN_STACKS_BASE + LIMEN_PHYSMAP_MAX <= LIMEN_BOOT_STACK_BASE,
                "the stacks of all memory end before the boot stack begins");
 
 uint64_t space_stacks_pages(const struct memory_view *memory)
 {
-    return (memory_top(memory) + MEMORY_PER_DIRECTORY - 1) / MEMORY_PER_DIRECTORY;
+    return (memory_top(memory) + MEMORY_PER_TABLE - 1) / MEMORY_PER_TABLE;
 }
 
 static enum tables_result map_kernel(struct tables *tables, const struct space_plan *plan)
@@ -72,8 +70,7 @@ enum tables_result space_build(struct tables *tables, const struct space_plan *p
     if (result == TABLES_OK)
         result = map_memory(tables, plan);
     if (result == TABLES_OK)
-        result =
-            tables_attach(tables, LIMEN_STACKS_BASE, plan->stacks_directories, plan->stacks_pages);
+        result = tables_attach(tables, LIMEN_STACKS_BASE, plan->stacks_tables, plan->stacks_pages);
     if (result == TABLES_OK) /* above its guard page; the page after it stays unmapped as well */
         result = tables_map(tables, LIMEN_BOOT_STACK_BASE + PAGE_SIZE, plan->boot_stack,
                             LIMEN_BOOT_STACK_SIZE / PAGE_SIZE, ENTRY_WRITABLE | ENTRY_NO_EXECUTE,

@@ -66,17 +66,17 @@ enum tables_result tables_map(struct tables *tables, uint64_t address, uint64_t 
     return TABLES_OK;
 }
 
-enum tables_result tables_attach(struct tables *tables, uint64_t address, void *directories,
+enum tables_result tables_attach(struct tables *tables, uint64_t address, void *last,
                                  uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         uint64_t *entry;
         const enum tables_result result =
-            find_entry(tables, address + i * level_size(LEVEL_1G), LEVEL_1G, &entry);
+            find_entry(tables, address + i * level_size(LEVEL_2M), LEVEL_2M, &entry);
         if (result != TABLES_OK)
             return result;
-        *entry = ((uintptr_t)directories + (i << PAGE_SHIFT)) | ENTRY_PRESENT | ENTRY_WRITABLE |
-                 ENTRY_ACCESSED;
+        *entry =
+            ((uintptr_t)last + (i << PAGE_SHIFT)) | ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED;
     }
     return TABLES_OK;
 }

@@ -39,8 +39,8 @@ unsigned tables_index(uint64_t address, enum tables_level level);
 enum tables_result tables_map(struct tables *tables, uint64_t address, uint64_t physical,
                               uint64_t pages, uint64_t flags, enum tables_level largest);
 
-/* Makes `directories`, that many cleared pages in a row, the page directories from `address` on. */
-enum tables_result tables_attach(struct tables *tables, uint64_t address, void *directories,
+/* Makes `last`, that many cleared pages in a row, the last level's tables from `address` on. */
+enum tables_result tables_attach(struct tables *tables, uint64_t address, void *last,
                                  uint64_t count);
 
 #endif

@@ -23,6 +23,7 @@
 
 struct cpu;        /* kernel/cpu.h; its first member is struct arch_cpu */
 struct thread;     /* kernel/thread.h */
+struct slot;       /* kernel/slot.h */
 struct arch_space; /* page tables; embedded in struct space */
 
 #include "contract.h"
@@ -71,8 +72,8 @@ uint64_t arch_ticks_to_ns(uint64_t ticks);
 void arch_timer_set(uint64_t tick);
 
 /* A thread object is 2^LIMEN_THREAD_ORDER bytes at `memory` (physical-map address, aligned): page 0
- * holds struct thread, page 1 is arch's for FPU state, page 2 the page table of the stack, page 3
- * stays unused, pages 4 to 7 are the kernel stack.  Create maps the stack between guards and sets
+ * holds struct thread, page 1 is arch's for FPU state, pages 2 and 3 stay unused, pages 4 to 7 are
+ * the kernel stack.  Create maps the stack between guards and sets
  * arch->regs to a cleared user frame at its top; destroy undoes it.  Neither touches page 0 beyond
  * `arch`. */
 void arch_thread_create(struct arch_thread *arch, void *memory);
@@ -86,6 +87,9 @@ void arch_idle_create(struct arch_thread *arch);
  * only what ring 3 may set, CS and SS constant.  The thread will leave by IRET.  `from` may be a
  * frame already in kernel memory only. */
 void arch_regs_set(struct arch_thread *arch, const struct limen_regs *from);
+
+/* Makes the thread's user frame a new thread's: all zero but for what is constant. */
+void arch_regs_clear(struct arch_thread *arch);
 
 /* The FS and GS bases; false when not canonical lower-half addresses. */
 bool arch_bases_set(struct arch_thread *arch, uint64_t fs, uint64_t gs);
@@ -117,8 +121,10 @@ void arch_irq_unmask(unsigned line);
 void arch_irq_mask(unsigned line);
 
 /* Where fast_call() and fast_reply_wait() end, by jumps: the call takes the way of all others, as
- * if they had not been there; or ring 3 goes on by that frame. */
+ * if they had not been there; it is one on this capability, for invoke() to serve; or ring 3 goes
+ * on by that frame. */
 struct limen_regs *arch_syscall_general(void);
+struct limen_regs *arch_syscall_invoke(struct slot *slot, struct limen_regs *regs);
 struct limen_regs *arch_exit(struct limen_regs *regs);
 
 /* One access to a port, 1, 2 or 4 bytes. */

@@ -151,12 +151,7 @@ void context_join(struct thread *thread, struct context *payer)
         context_charge(cpu, now);
     if (parked)
         context_unpark(thread);
-    list_remove(&thread->guest);
-    list_init(&thread->guest);
-    thread->payer = payer;
-    thread->arch.flags |= THREAD_METERED;
-    if (payer && payer == cpu->root_context)
-        thread->arch.flags &= ~THREAD_METERED;
+    context_set_payer(thread, payer);
     if (payer && payer != own_context(thread))
         list_append(&payer->guests, &thread->guest);
     if (parked)

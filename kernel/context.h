@@ -13,7 +13,7 @@
 #ifndef KERNEL_CONTEXT_H
 #define KERNEL_CONTEXT_H
 
-#include "thread.h"
+#include "cpu.h"
 
 struct context {
     struct object object;
@@ -48,6 +48,17 @@ bool context_reap(struct context *context);
 
 /* Makes the thread, in whatever state it is, draw on an account, or with NULL on none. */
 void context_join(struct thread *thread, struct context *payer);
+
+/* The same for a thread that is stopped, which its own context pays for or none. */
+static inline void context_set_payer(struct thread *thread, struct context *payer)
+{
+    list_remove(&thread->guest);
+    list_init(&thread->guest);
+    thread->payer = payer;
+    thread->arch.flags |= THREAD_METERED;
+    if (payer && payer == this_cpu->root_context)
+        thread->arch.flags &= ~THREAD_METERED;
+}
 
 /* A passive thread that serves nobody any more goes back to its own context. */
 static inline void context_return(struct thread *thread)

@@ -234,6 +234,19 @@ static __attribute__((noinline)) struct limen_regs *reply_wait_longer(struct lim
 
 /* -- the system calls -- */
 
+/* The kernel serves whatever is not an endpoint. */
+static __attribute__((noinline)) struct limen_regs *call_object(struct limen_regs *regs,
+                                                                struct thread *self)
+{
+    struct slot *slot = &self->table[(uint32_t)regs->rdi];
+
+    if (slot->type == LIMEN_TYPE_ENDPOINT || slot_is_empty(slot))
+        return arch_syscall_general();
+    if (LIMEN_CHECKS)
+        kernel_count(LIMEN_COUNTER_ENTRIES);
+    return arch_syscall_invoke(slot, regs);
+}
+
 /* The upper half of the target says nothing in a call: where it is not 0, the general path says so.
  */
 struct limen_regs *fast_call(uint64_t target, uint64_t tag)
@@ -245,7 +258,7 @@ struct limen_regs *fast_call(uint64_t target, uint64_t tag)
         return arch_syscall_general();
     const struct slot *slot = &self->table[target];
     if (!names(slot, LIMEN_TYPE_ENDPOINT, LIMEN_RIGHT_WRITE))
-        return arch_syscall_general();
+        return call_object(regs, self);
     struct endpoint *endpoint = slot->object;
     if (endpoint->state != ENDPOINT_SERVER)
         return arch_syscall_general();

@@ -72,7 +72,7 @@ static enum limen_error issue(struct invocation *call)
     irq->line = (uint32_t)line;
     irq->notification_slot.holder = HOLDER_IRQ_NOTIFICATION;
     untyped->used = end;
-    slot_fill(place, untyped, LIMEN_TYPE_IRQ, LIMEN_RIGHTS_ALL, irq);
+    slot_fill(place, untyped, LIMEN_TYPE_IRQ, LIMEN_RIGHTS_ALL, 0, irq);
     this_cpu->irqs[line] = irq;
     return LIMEN_OK;
 }

@@ -57,7 +57,7 @@ static struct slot *root_capability(struct birth *birth, enum limen_init_slot in
                                     enum limen_type type, unsigned rights, void *object)
 {
     struct slot *slot = &birth->table[index];
-    slot_fill(slot, NULL, type, rights, object);
+    slot_fill(slot, NULL, type, rights, 0, object);
     return slot;
 }
 
@@ -177,8 +177,7 @@ static void give_block(void *context, uint64_t start, unsigned order)
         return;
     }
     struct slot *slot = &birth->table[LIMEN_INIT_UNTYPED + info->untyped_count];
-    slot_fill(slot, NULL, LIMEN_TYPE_UNTYPED, LIMEN_RIGHTS_ALL, phys_to_virt(start));
-    slot->order = order & 0x3f;
+    slot_fill(slot, NULL, LIMEN_TYPE_UNTYPED, LIMEN_RIGHTS_ALL, order, phys_to_virt(start));
     slot->device = birth->device;
     info->untyped[info->untyped_count++] = (struct limen_init_untyped){
         .address = start,

@@ -44,6 +44,15 @@ struct limen_regs *scheduler_yield(void);
 /* Switches to a thread that is READY and in no queue. */
 struct limen_regs *scheduler_switch(struct thread *to);
 
+/* Lets pending interrupts in for an instant.  True if another thread ran meanwhile: then whatever
+ * was known about objects must be looked up again.  Interrupts themselves change no capability. */
+static inline bool scheduler_window(void)
+{
+    uint64_t switches = this_cpu->counters[LIMEN_COUNTER_SWITCHES];
+    arch_window();
+    return this_cpu->counters[LIMEN_COUNTER_SWITCHES] != switches;
+}
+
 /* The one-shot timer must not stand later than the end of the slice or of the budget, or the next
  * deadline.  It may stand earlier, where what it was set for has gone: setting it costs more than
  * an interrupt now and then that finds nothing to do. */

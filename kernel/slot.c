@@ -18,22 +18,6 @@
 #include "space.h"
 #include "table.h"
 
-static bool has_object_header(enum limen_type type)
-{
-    switch (type) {
-    case LIMEN_TYPE_THREAD:
-    case LIMEN_TYPE_SPACE:
-    case LIMEN_TYPE_ENDPOINT:
-    case LIMEN_TYPE_NOTIFICATION:
-    case LIMEN_TYPE_REPLY:
-    case LIMEN_TYPE_IRQ:
-    case LIMEN_TYPE_CONTEXT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 _Static_assert(offsetof(struct space, object) == 0 && offsetof(struct endpoint, object) == 0 &&
                    offsetof(struct notification, object) == 0 &&
                    offsetof(struct reply, object) == 0 && offsetof(struct irq, object) == 0 &&
@@ -41,15 +25,22 @@ _Static_assert(offsetof(struct space, object) == 0 && offsetof(struct endpoint, 
                "the header is what the kernel finds at the start of an object");
 
 /* The count of capabilities that name the slot's object, or NULL where no object dies with them. */
-static uint32_t *references(const struct slot *slot)
+static inline uint32_t *references(const struct slot *slot)
 {
-    if (slot->type == LIMEN_TYPE_TABLE)
-        return &((struct slot *)slot->object)->header.references;
-    if (slot->type == LIMEN_TYPE_THREAD)
-        return &((struct thread *)slot->object)->object.references;
-    if (has_object_header(slot->type))
-        return &((struct object *)slot->object)->references;
-    return NULL;
+#define BEHIND(structure, count) (offsetof(structure, count) + sizeof(uint32_t))
+    static const uint16_t behind[LIMEN_TYPE_COUNT] = {
+        [LIMEN_TYPE_TABLE] = BEHIND(struct slot, header.references),
+        [LIMEN_TYPE_THREAD] = BEHIND(struct thread, object.references),
+        [LIMEN_TYPE_SPACE] = BEHIND(struct object, references),
+        [LIMEN_TYPE_ENDPOINT] = BEHIND(struct object, references),
+        [LIMEN_TYPE_NOTIFICATION] = BEHIND(struct object, references),
+        [LIMEN_TYPE_REPLY] = BEHIND(struct object, references),
+        [LIMEN_TYPE_IRQ] = BEHIND(struct object, references),
+        [LIMEN_TYPE_CONTEXT] = BEHIND(struct object, references),
+    };
+#undef BEHIND
+    size_t end = behind[slot->type];
+    return end ? (uint32_t *)((char *)slot->object + end) - 1 : NULL;
 }
 
 /* -- the tree -- */
@@ -72,16 +63,7 @@ static void relink(struct slot *from, struct slot *to)
         from->child->prev = to;
 }
 
-static void insert_child(struct slot *parent, struct slot *slot)
-{
-    slot->prev = parent;
-    slot->next = parent->child;
-    if (slot->next)
-        slot->next->prev = slot;
-    parent->child = slot;
-}
-
-static void unlink_node(struct slot *slot)
+static inline void unlink_node(struct slot *slot)
 {
     ASSERT(!slot->child);
     if (is_first_child(slot))
@@ -107,25 +89,38 @@ static void lift_first_child(struct slot *slot)
     slot->next = child;
 }
 
-static void slot_clear(struct slot *slot)
+static inline void slot_clear(struct slot *slot)
 {
-    unsigned holder = slot->holder;
-    *slot = (struct slot){.holder = (uint64_t)holder & 0xf};
+    *slot = (struct slot){.holder = slot->holder};
 }
 
-void slot_fill(struct slot *slot, struct slot *parent, enum limen_type type, unsigned rights,
-               void *object)
+/* Links a slot that has just been filled, and whose `prev` and `next` say where to. */
+static inline void link_node(struct slot *slot)
 {
-    ASSERT(slot_is_empty(slot));
-    slot_clear(slot);
-    slot->type = type;
-    slot->rights = rights & LIMEN_RIGHTS_ALL;
-    slot->object = object;
-    if (parent)
-        insert_child(parent, slot);
+    if (slot->next)
+        slot->next->prev = slot;
     uint32_t *count = references(slot);
     if (count)
         ++*count;
+}
+
+void slot_fill(struct slot *slot, struct slot *parent, enum limen_type type, unsigned rights,
+               unsigned order, void *object)
+{
+    ASSERT(slot_is_empty(slot));
+    *slot = (struct slot){
+        .type = type,
+        .rights = rights & LIMEN_RIGHTS_ALL,
+        .order = order & 0x3f,
+        .holder = slot->holder,
+        .device = parent ? parent->device : 0,
+        .object = object,
+        .next = parent ? parent->child : NULL,
+        .prev = parent,
+    };
+    if (parent)
+        parent->child = slot;
+    link_node(slot);
 }
 
 enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights)
@@ -134,22 +129,37 @@ enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights)
     if (from->type == LIMEN_TYPE_UNTYPED)
         return LIMEN_NOT_SUPPORTED;
 
-    slot_fill(to, from, from->type, from->rights & rights, from->object);
-    to->order = from->order;
-    to->device = from->device;
-    to->badge = from->type == LIMEN_TYPE_FRAME ? 0 : from->badge;
+    *to = (struct slot){
+        .type = from->type,
+        .rights = from->rights & rights,
+        .order = from->order,
+        .holder = to->holder,
+        .device = from->device,
+        .object = from->object,
+        .next = from->child,
+        .prev = from,
+        .badge = from->type == LIMEN_TYPE_FRAME ? 0 : from->badge,
+    };
+    from->child = to;
+    link_node(to);
     return LIMEN_OK;
 }
 
 void slot_share(struct slot *to, struct slot *from)
 {
-    ASSERT(from->type == LIMEN_TYPE_CONTEXT); /* of which a slot has no more to copy */
-    slot_fill(to, NULL, from->type, from->rights, from->object);
-    to->next = from->next;
-    if (to->next)
-        to->next->prev = to;
-    to->prev = from;
+    ASSERT(slot_is_empty(to) && from->type != LIMEN_TYPE_FRAME);
+    *to = (struct slot){
+        .type = from->type,
+        .rights = from->rights,
+        .order = from->order,
+        .holder = to->holder,
+        .object = from->object,
+        .next = from->next,
+        .prev = from,
+        .badge = from->badge,
+    };
     from->next = to;
+    link_node(to);
 }
 
 void slot_move(struct slot *to, struct slot *from)
@@ -211,7 +221,8 @@ static bool reap(const struct slot *grave)
     case LIMEN_TYPE_TABLE:
         return table_reap(grave->object);
     case LIMEN_TYPE_THREAD:
-        return thread_reap(grave->object);
+        thread_reap(grave->object);
+        return true;
     case LIMEN_TYPE_SPACE:
         return space_reap(grave->object);
     case LIMEN_TYPE_ENDPOINT:
@@ -232,11 +243,13 @@ bool slot_reap_step(void)
     if (!grave)
         return true;
     ASSERT(grave->object != cpu->current); /* nobody takes away the stack this runs on */
+    cpu->dying = grave->header.dying_next;
     if (reap(grave)) {
-        ASSERT(cpu->dying == grave); /* the last step finds nothing left that could be buried */
-        cpu->dying = grave->header.dying_next;
         unlink_node(grave);
         slot_clear(grave);
+    } else { /* before what its step may have buried */
+        grave->header.dying_next = cpu->dying;
+        cpu->dying = grave;
     }
     return false;
 }
@@ -275,33 +288,43 @@ static struct slot *goes_first(struct slot *slot)
     return slot_is_empty(&irq->notification_slot) ? NULL : &irq->notification_slot;
 }
 
+/* The last capability of its object goes, which dies with it.  True if the node lives on. */
+static __attribute__((noinline)) bool let_die(struct slot *slot)
+{
+    struct slot *grave = grave_of(slot);
+
+    if (grave)
+        bury(slot, grave);
+    else if (slot->type == LIMEN_TYPE_REPLY)
+        reply_reap(slot->object);
+    else
+        irq_reap(slot->object);
+    return grave;
+}
+
+void slot_release(struct slot *slot)
+{
+    ASSERT(!slot->child);
+    uint32_t *count = references(slot);
+
+    if (count && --*count == 0 && let_die(slot))
+        return;
+    unlink_node(slot);
+    slot_clear(slot);
+}
+
 /* One step of deleting a capability that nothing is derived from; true when it is gone. */
 static bool drop_leaf(struct slot *slot)
 {
-    ASSERT(!slot->child);
-    if (!let_go(slot))
+    if (slot->holder != HOLDER_TABLE && !let_go(slot))
         return false;
     if (slot->type == LIMEN_TYPE_FRAME && slot->space)
         space_unmap(slot);
-
-    uint32_t *count = references(slot);
-    if (count && --*count == 0) {
-        struct slot *grave = grave_of(slot);
-        if (grave) {
-            bury(slot, grave);
-            return true;
-        }
-        if (slot->type == LIMEN_TYPE_REPLY)
-            reply_reap(slot->object);
-        else
-            irq_reap(slot->object);
-    }
-    unlink_node(slot);
-    slot_clear(slot);
+    slot_release(slot);
     return true;
 }
 
-bool slot_drop_step(struct slot *slot)
+static inline __attribute__((always_inline)) bool drop_step(struct slot *slot)
 {
     if (slot_is_empty(slot))
         return true;
@@ -311,14 +334,26 @@ bool slot_drop_step(struct slot *slot)
          * it has no children does not mean that its memory is free. */
         slot->doomed = slot->type == LIMEN_TYPE_UNTYPED;
         lift_first_child(slot);
-        return false;
+        if (slot->child)
+            return false;
     }
     struct slot *first = goes_first(slot);
-    if (first) {
-        drop_leaf(first);
-        return false;
-    }
-    return drop_leaf(slot);
+    return drop_leaf(first ? first : slot) && !first;
+}
+
+bool slot_drop_step(struct slot *slot)
+{
+    return drop_step(slot);
+}
+
+/* Whatever is derived from it goes before it, and what it named may have held the slot that is
+ * being revoked. */
+static __attribute__((noinline)) bool drop_last_of_all(struct slot *slot)
+{
+    if (!slot->child)
+        return slot_drop_step(slot);
+    lift_first_child(slot);
+    return false;
 }
 
 bool slot_revoke_step(struct slot *slot, const struct slot *last)
@@ -326,20 +361,25 @@ bool slot_revoke_step(struct slot *slot, const struct slot *last)
     struct slot *child = slot->child;
     if (!child)
         return true;
-    if (child == last && child->next)
+    if (child == last) {
         child = child->next;
-    if (child->holder == HOLDER_GRAVE) {
-        slot_reap_step();
-        return false;
+        if (!child)
+            return drop_last_of_all(slot->child);
     }
-    return slot_drop_step(child) && child == last;
+    if (child->holder == HOLDER_GRAVE)
+        slot_reap_step();
+    else
+        drop_step(child);
+    return !slot->child;
 }
 
 void slot_hold(struct slot *own, struct slot *given)
 {
-    bool done = slot_drop_step(own);
-    ASSERT(done);
-    (void)done;
+    if (!slot_is_empty(own)) {
+        bool done = slot_drop_step(own);
+        ASSERT(done);
+        (void)done;
+    }
     if (given)
         (void)slot_copy(own, given, given->rights); /* only untyped memory cannot be copied */
 }

@@ -77,15 +77,16 @@ static inline bool slot_is_empty(const struct slot *slot)
     return slot->type == LIMEN_TYPE_NONE;
 }
 
-/* Puts a new capability into an empty slot, as the last derived from `parent` (NULL: a root). */
+/* Puts a new capability into an empty slot, as the last derived from `parent` (NULL: a root), from
+ * whose memory the object is. */
 void slot_fill(struct slot *slot, struct slot *parent, enum limen_type type, unsigned rights,
-               void *object);
+               unsigned order, void *object);
 
 /* Makes `to`, empty, a copy of `from` with at most `rights`, derived from it. */
 enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights);
 
-/* Makes `to`, empty, the equal of a context's capability: derived from what that is derived from.
- */
+/* Makes `to`, empty, the equal of a capability that a thread holds: derived from what that is
+ * derived from. */
 void slot_share(struct slot *to, struct slot *from);
 
 /* Moves the capability; its place in the tree goes with it. */
@@ -107,6 +108,10 @@ bool slot_revoke_step(struct slot *slot, const struct slot *last);
  * it holds.  Such copies have nothing derived from them, so one step empties the slot; what it held
  * may then be dying, and is left to the next deletion. */
 void slot_hold(struct slot *own, struct slot *given);
+
+/* Takes a capability away that nothing is derived from, that is mapped nowhere, and on which
+ * nothing depends any more. */
+void slot_release(struct slot *slot);
 
 /* Takes dead objects apart, whoever's deletion they died of.  Not for a thread that is dead itself:
  * it is left to the next deletion. */

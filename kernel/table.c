@@ -4,6 +4,7 @@
 #include "cpu.h"
 #include "invoke.h"
 #include "irq.h"
+#include "scheduler.h"
 
 /* Entries looked at in one step of taking a table apart. */
 #define REAP_STEP 16u
@@ -118,36 +119,43 @@ static enum limen_error inspect(struct invocation *call)
     return LIMEN_OK;
 }
 
-/* Deletes or revokes in steps.  Between two steps everything may change, the invoked capability
- * included, so each begins by finding the slot again; work already done stays done.  Once the
- * capability is gone its slot may be filled again at any time, and only the dead are left to do.
- * A revocation that reaches the invoked capability itself keeps it to the last, so that none ends
- * half-way by its own doing. */
+/* The capabilities that a deletion in steps was called on and with, after somebody else ran. */
+static enum limen_error find_again(const struct invocation *call, uint64_t index,
+                                   struct slot **table, struct slot **slot)
+{
+    enum limen_error error =
+        invoke_argument(call, call->index, LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, table);
+
+    if (error)
+        return error;
+    *slot = table_entry(*table, index);
+    return *slot ? LIMEN_OK : LIMEN_OUT_OF_RANGE;
+}
+
+/* Deletes or revokes in steps.  When another thread ran between two everything may have changed,
+ * the invoked capability included; work already done stays done.  Once the capability is gone its
+ * slot may be filled again at any time, and only the dead are left to do.  A revocation that
+ * reaches the invoked capability itself keeps it to the last, so that none ends half-way by its own
+ * doing. */
 static enum limen_error take_back(struct invocation *call)
 {
     uint64_t index = call->word[0];
     bool revoke = call->label == LIMEN_TABLE_REVOKE;
+    struct slot *table = call->slot, *slot = table_entry(table, index);
+    enum limen_error error = slot ? LIMEN_OK : LIMEN_OUT_OF_RANGE;
     bool taken = false;
 
-    for (;;) {
-        if (taken) {
-            if (slot_reap_step())
-                return LIMEN_OK;
-        } else {
-            struct slot *table, *slot;
-            enum limen_error error =
-                invoke_argument(call, call->index, LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, &table);
-            if (error)
-                return error;
-            slot = table_entry(table, index);
-            if (!slot)
-                return LIMEN_OUT_OF_RANGE;
+    while (!error) {
+        if (!taken)
             taken = revoke ? slot_revoke_step(slot, table) : slot_drop_step(slot);
-        }
+        else if (slot_reap_step())
+            break;
         if (call->self->state != LIMEN_THREAD_READY)
-            return LIMEN_OK;
-        arch_window();
+            break;
+        if (scheduler_window() && !taken)
+            error = find_again(call, index, &table, &slot);
     }
+    return error;
 }
 
 enum limen_error table_invoke(struct invocation *call)

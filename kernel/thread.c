@@ -108,6 +108,17 @@ void thread_lost(struct slot *slot)
     }
 }
 
+/* The thread runs in the space it holds, names things by the table it holds, and draws on the
+ * context it holds. */
+static void run_in(struct thread *thread)
+{
+    thread->passive = false;
+    context_set_payer(thread, own_context(thread));
+    arch_space_set(&thread->arch, &((struct space *)thread->space_slot.object)->arch);
+    thread->table = table_of(&thread->table_slot);
+    thread->slots = table_slots(&thread->table_slot);
+}
+
 enum limen_error thread_configure(struct thread *thread, struct slot *space, struct slot *table,
                                   struct slot *fault, struct slot *context)
 {
@@ -120,11 +131,7 @@ enum limen_error thread_configure(struct thread *thread, struct slot *space, str
     slot_hold(&thread->context_slot, NULL);
     if (context)
         slot_share(&thread->context_slot, context);
-    thread->passive = false;
-    context_join(thread, own_context(thread));
-    arch_space_set(&thread->arch, &((struct space *)space->object)->arch);
-    thread->table = table_of(table);
-    thread->slots = table_slots(table);
+    run_in(thread);
     return LIMEN_OK;
 }
 
@@ -144,20 +151,21 @@ void thread_set_context(struct thread *thread, struct slot *context)
         notification_signal(thread->bound, 0); /* bits that waited for somebody to pay */
 }
 
-bool thread_reap(struct thread *thread)
+/* It is stopped, and what it holds has nothing derived from it: all that depends on that is who
+ * pays, and the notification, which knows it. */
+void thread_reap(struct thread *thread)
 {
     struct slot *const held[] = {&thread->space_slot,        &thread->table_slot,
                                  &thread->fault_slot,        &thread->page_slot,
                                  &thread->notification_slot, &thread->context_slot};
 
+    context_set_payer(thread, NULL);
+    if (thread->bound)
+        thread->bound->bound = NULL;
     for (unsigned i = 0; i < sizeof(held) / sizeof(held[0]); i++)
-        if (!slot_is_empty(held[i])) {
-            slot_drop_step(held[i]);
-            return false;
-        }
-    context_join(thread, NULL);
+        if (!slot_is_empty(held[i]))
+            slot_release(held[i]);
     arch_thread_destroy(&thread->arch);
-    return true;
 }
 
 /* -- operations -- */
@@ -288,31 +296,57 @@ static enum limen_error set_page(const struct invocation *call, struct thread *t
     return error;
 }
 
+/* A thread that nobody configured becomes one of the caller's process. */
+static bool is_new(const struct thread *thread)
+{
+    return slot_is_empty(&thread->space_slot) && slot_is_empty(&thread->table_slot) &&
+           slot_is_empty(&thread->fault_slot) && slot_is_empty(&thread->context_slot);
+}
+
+static void inherit(struct thread *thread, struct thread *from)
+{
+    ASSERT(thread->state == LIMEN_THREAD_STOPPED);
+    slot_share(&thread->space_slot, &from->space_slot);
+    slot_share(&thread->table_slot, &from->table_slot);
+    if (!slot_is_empty(&from->fault_slot))
+        slot_share(&thread->fault_slot, &from->fault_slot);
+    slot_share(&thread->context_slot, &from->context_slot);
+    run_in(thread);
+}
+
 static enum limen_error launch(const struct invocation *call, struct thread *thread)
 {
-    const struct limen_regs frame = {
-        .rip = call->word[0], .rsp = call->word[1], .rdi = call->word[2]};
     struct slot *page;
     enum limen_error error = find_page(call, call->word[4], &page);
+    bool inherits = is_new(thread);
 
     if (!error)
         error = check_priority(call, call->word[5]);
-    if (!error)
+    if (!error && !inherits)
         error = check_resume(thread);
     if (error)
         return error;
     if (thread->resume)
         return LIMEN_BUSY;
+    if (inherits && slot_is_empty(&call->self->context_slot))
+        return LIMEN_NOT_CONFIGURED;
     if (!arch_bases_set(&thread->arch, call->word[3], 0))
         return LIMEN_BAD_ARGUMENT;
 
     /* Point of no return. */
-    arch_regs_set(&thread->arch, &frame);
+    if (inherits)
+        inherit(thread, call->self);
     hold_page(thread, page);
+    arch_regs_clear(&thread->arch);
+    thread->arch.regs->rip = call->word[0];
+    thread->arch.regs->rsp = call->word[1];
+    thread->arch.regs->rdi = call->word[2];
     thread->priority = (uint8_t)call->word[5];
     thread->name[0] = call->word[6];
     thread->name[1] = call->word[7];
-    return resume(thread);
+    thread->arch.flags &= ~THREAD_FAULTED;
+    scheduler_ready(thread);
+    return LIMEN_OK;
 }
 
 static enum limen_error bind(const struct invocation *call, struct thread *thread)

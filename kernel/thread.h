@@ -107,8 +107,8 @@ void thread_stop(struct thread *thread, enum limen_error error);
 /* The thread has lost for good what it cannot run without.  init's end is the machine's. */
 void thread_end(struct thread *thread, const char *lost);
 
-/* One step of taking a dead thread apart; true when nothing is left. */
-bool thread_reap(struct thread *thread);
+/* Takes a dead thread apart, which is one step. */
+void thread_reap(struct thread *thread);
 
 /* The holder of one of a thread's own slots lost it. */
 void thread_lost(struct slot *slot);

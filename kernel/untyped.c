@@ -15,6 +15,7 @@
 #include "invoke.h"
 #include "ipc.h"
 #include "notification.h"
+#include "scheduler.h"
 #include "space.h"
 #include "table.h"
 
@@ -104,9 +105,7 @@ void untyped_make(struct slot *slot, struct slot *untyped, enum limen_type type,
         ASSERT(type == LIMEN_TYPE_UNTYPED || type == LIMEN_TYPE_FRAME || type == LIMEN_TYPE_REPLY);
         break;
     }
-    slot_fill(slot, untyped, type, LIMEN_RIGHTS_ALL, object);
-    slot->order = order & 0x3f;
-    slot->device = untyped ? untyped->device : 0;
+    slot_fill(slot, untyped, type, LIMEN_RIGHTS_ALL, order, object);
 }
 
 struct retype {
@@ -116,25 +115,9 @@ struct retype {
     uint64_t first; /* index in it */
     uint64_t count;
     uint64_t made;
+    struct slot *untyped; /* where these are, until another thread has run: the memory ... */
+    struct slot *places;  /* ... and the first of the destinations */
 };
-
-static enum limen_error destination(const struct invocation *call, const struct retype *want,
-                                    uint64_t i, struct slot **place)
-{
-    struct slot own = {.object = call->self->table, .order = call->self->table_slot.order};
-    struct slot *table = &own;
-
-    if (want->table) {
-        enum limen_error error =
-            invoke_argument(call, want->table, LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, &table);
-        if (error)
-            return error;
-    }
-    *place = table_entry(table, want->first + i);
-    if (!*place)
-        return LIMEN_OUT_OF_RANGE;
-    return slot_is_empty(*place) ? LIMEN_OK : LIMEN_SLOT_OCCUPIED;
-}
 
 /* A watermark without anything derived is what is left of objects that have gone.  Without one,
  * `cleared` is the progress of a call that has made nothing yet, and stays. */
@@ -156,11 +139,40 @@ enum limen_error untyped_check(const struct slot *untyped, enum limen_type type)
 }
 
 /* What can be refused is refused here and in check_places(), before anything is made. */
-static enum limen_error check(const struct invocation *call, const struct retype *want)
+static enum limen_error find_places(const struct invocation *call, struct retype *want)
 {
-    const struct slot *untyped = call->slot;
-    uint64_t size = 1ull << want->order;
-    uint64_t used = untyped->child ? untyped->used : 0;
+    struct slot *entries = call->self->table, *table;
+    uint64_t slots = call->self->slots;
+
+    if (want->table) {
+        enum limen_error error =
+            invoke_argument(call, want->table, LIMEN_TYPE_TABLE, LIMEN_RIGHT_WRITE, &table);
+        if (error)
+            return error;
+        entries = table_of(table);
+        slots = table_slots(table);
+    }
+    if (want->first - 1 >= slots - 1 || want->count > slots - want->first)
+        return LIMEN_OUT_OF_RANGE;
+    want->places = &entries[want->first];
+    return LIMEN_OK;
+}
+
+/* After another thread has run. */
+static __attribute__((noinline)) enum limen_error find_again(const struct invocation *call,
+                                                             struct retype *want)
+{
+    enum limen_error error =
+        invoke_argument(call, call->index, LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &want->untyped);
+
+    if (!error)
+        error = untyped_check(want->untyped, want->type);
+    return error ? error : find_places(call, want);
+}
+
+static enum limen_error check(const struct invocation *call, struct retype *want)
+{
+    const struct slot *untyped = want->untyped;
 
     if (!want->order)
         return LIMEN_BAD_ARGUMENT;
@@ -169,23 +181,24 @@ static enum limen_error check(const struct invocation *call, const struct retype
     enum limen_error error = untyped_check(untyped, want->type);
     if (error)
         return error;
+    uint64_t used = untyped->child ? untyped->used : 0;
     if (want->order > untyped->order ||
-        untyped_place(used, want->order) + want->count * size > 1ull << untyped->order)
+        untyped_place(used, want->order) + (want->count << want->order) > 1ull << untyped->order)
         return LIMEN_NO_MEMORY;
-    return LIMEN_OK;
+    return find_places(call, want);
 }
 
 /* Some at a time: what a window changes of the first is seen again when they are filled. */
-static enum limen_error check_places(const struct invocation *call, const struct retype *want)
+static enum limen_error check_places(const struct invocation *call, struct retype *want)
 {
-    struct slot *place;
-
     for (uint64_t i = 0; i < want->count; i++) {
-        enum limen_error error = destination(call, want, i, &place);
+        if (!slot_is_empty(&want->places[i]))
+            return LIMEN_SLOT_OCCUPIED;
+        if (i % PLACES_STEP != PLACES_STEP - 1 || !scheduler_window())
+            continue;
+        enum limen_error error = find_again(call, want);
         if (error)
             return error;
-        if (i % PLACES_STEP == PLACES_STEP - 1)
-            arch_window();
     }
     return LIMEN_OK;
 }
@@ -202,25 +215,18 @@ static bool clear_step(struct slot *untyped, uint64_t end)
     uint64_t size = end - untyped->cleared;
     if (size > LIMEN_PAGE_SIZE)
         size = LIMEN_PAGE_SIZE;
-    memset((char *)untyped->object + untyped->cleared, 0, size);
+    arch_clear_words((char *)untyped->object + untyped->cleared, size / sizeof(uint64_t));
     untyped->cleared += size;
     return untyped->cleared == end;
 }
 
 /* Makes the next object, or gets nearer to it.  Checks again what a window may have changed. */
-static enum limen_error make_step(struct invocation *call, struct retype *want)
+static enum limen_error make_step(struct retype *want)
 {
-    struct slot *untyped;
-    struct slot *place = NULL;
-    enum limen_error error =
-        invoke_argument(call, call->index, LIMEN_TYPE_UNTYPED, LIMEN_RIGHT_WRITE, &untyped);
+    struct slot *untyped = want->untyped, *place = &want->places[want->made];
 
-    if (!error)
-        error = untyped_check(untyped, want->type);
-    if (!error)
-        error = destination(call, want, want->made, &place);
-    if (error)
-        return error;
+    if (!slot_is_empty(place))
+        return LIMEN_SLOT_OCCUPIED;
     untyped_reclaim(untyped);
     uint64_t start = untyped_place(untyped->used, want->order);
     uint64_t end = start + (1ull << want->order);
@@ -241,20 +247,22 @@ static enum limen_error retype(struct invocation *call)
 {
     struct retype want = {
         .type = call->word[0] < LIMEN_TYPE_COUNT ? (enum limen_type)call->word[0] : LIMEN_TYPE_NONE,
-        .order = 0,
         .table = call->word[2],
         .first = call->word[3],
         .count = call->word[4],
+        .untyped = call->slot,
     };
     want.order = untyped_object_order(want.type, call->word[1]);
     enum limen_error error = check(call, &want);
 
     if (!error)
         error = check_places(call, &want);
-    while (!error && want.made < want.count) {
-        error = make_step(call, &want);
-        if (want.made < want.count)
-            arch_window();
+    while (!error) {
+        error = make_step(&want);
+        if (error || want.made == want.count)
+            break;
+        if (scheduler_window())
+            error = find_again(call, &want);
     }
     call->word[0] = want.made;
     call->results = 1;

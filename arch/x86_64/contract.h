@@ -130,6 +130,12 @@ static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t 
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
 }
 
+/* The same for clearing. */
+static inline void arch_clear_words(void *at, uint64_t count)
+{
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(count) : "a"(0ull) : "memory");
+}
+
 #if LIMEN_MEASURE
 void arch_irqs_off_begin(void);
 void arch_irqs_off_end(void);

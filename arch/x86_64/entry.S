@@ -181,6 +181,16 @@ exit_same_gs:
 	iretq
 	.size	exit_to, . - exit_to
 
+/* For the fast path, which has found what kernel_syscall would: RDI is a capability that only the
+ * kernel serves, RSI the frame. */
+	.globl	arch_syscall_invoke
+	.type	arch_syscall_invoke, @function
+arch_syscall_invoke:
+	xor	%ebp, %ebp		/* the frame-pointer chain ends here */
+	call	invoke
+	jmp	exit_to
+	.size	arch_syscall_invoke, . - arch_syscall_invoke
+
 /* For the fast path: to the frame in RDI. */
 	.globl	arch_exit
 	.type	arch_exit, @function

@@ -127,7 +127,6 @@ static inline void flush_page(uint64_t address)
 /* What of a PCID's translations to drop, SDM vol. 2, INVPCID.  Global pages stay. */
 #define INVPCID_ADDRESS 0ull
 #define INVPCID_ALL     1ull
-#define INVPCID_OF_ALL  3ull /* of every PCID */
 
 static inline void flush_pcid(uint64_t what, uint64_t pcid, uint64_t address)
 {

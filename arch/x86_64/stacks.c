@@ -7,9 +7,10 @@
  * strikes in its own handler does not lose the outer one's frame, and an empty slot below the last:
  * one nesting too many pushes into that hole, and the panic says so (docs/hazards/ist.md).
  *
- * Thread stacks have a window of their own.  The thread object in the n-th 32 KiB of physical
- * memory owns the n-th 2 MiB of addresses there, by a page table that is part of the object: the
- * stack comes and goes with it, and nothing is allocated or shared.
+ * Thread stacks have addresses of their own, which follow from where in physical memory the thread
+ * object is: from LIMEN_STACKS_BASE on, its own 32 KiB, of which the upper half is the stack and
+ * the lower half a guard with nothing mapped.  The page tables for all of them are the loader's
+ * (boot.h), so the stack comes and goes with the object, and nothing is allocated.
  */
 #include "internal.h"
 
@@ -34,11 +35,8 @@ static const struct {
 };
 _Static_assert(14 * SLOT <= CPU_AREA_SIZE, "the slots fit the area");
 
-#define THREAD_WINDOW     LARGE_PAGE_SIZE /* of addresses, for one thread object */
-#define THREAD_TABLE_PAGE 2u              /* page of the thread object that is the page table */
-#define THREAD_STACK_PAGE 4u              /* first of those that are the stack */
-#define THREAD_STACK_SIZE ((8u - THREAD_STACK_PAGE) * PAGE_SIZE)
-#define THREAD_TOP_ENTRY  (ENTRIES - 1u) /* of the page table: stays empty, a guard above */
+#define THREAD_SIZE       (1ull << LIMEN_THREAD_ORDER)
+#define THREAD_STACK_SIZE (THREAD_SIZE / 2)
 
 static uint64_t slot_top(unsigned slot)
 {
@@ -71,62 +69,53 @@ void stacks_init(struct arch_cpu *cpu)
     cpu->interrupt_stack = slot_top(cpu_stacks[INTERRUPT].slot);
 }
 
-static struct limen_regs *user_frame(uint64_t stack_top)
+/* The entries for the pages of a thread's stack.  They lie in one of the loader's tables, for the
+ * object is aligned to its size. */
+static uint64_t *stack_entries(uint64_t stack_top)
 {
-    struct limen_regs *regs = (struct limen_regs *)stack_top - 1;
-    *regs = (struct limen_regs){.cs = USER_CS, .ss = USER_SS, .rflags = RFLAGS_FIXED | RFLAGS_IF};
-    return regs;
-}
-
-/* The loader's page-directory entry for a thread's window. */
-static uint64_t *directory_entry(uint64_t window)
-{
-    const uint64_t *top = this_machine()->top;
-    const uint64_t *upper = phys_to_virt(top[window >> 39 & (ENTRIES - 1)] & PTE_ADDRESS);
-    uint64_t *directory = phys_to_virt(upper[window >> 30 & (ENTRIES - 1)] & PTE_ADDRESS);
-    return &directory[window >> 21 & (ENTRIES - 1)];
+    const uint64_t address = stack_top - THREAD_STACK_SIZE;
+    uint64_t *table = this_machine()->top;
+    for (unsigned shift = 39; shift > 12; shift -= 9)
+        table = phys_to_virt(table[address >> shift & (ENTRIES - 1)] & PTE_ADDRESS);
+    return &table[address >> 12 & (ENTRIES - 1)];
 }
 
 void arch_thread_create(struct arch_thread *arch, void *memory)
 {
     ASSERT((void *)arch == memory);
     uint64_t physical = virt_to_phys(memory);
-    ASSERT((physical & ((1ull << LIMEN_THREAD_ORDER) - 1)) == 0);
-    uint64_t object = physical >> LIMEN_THREAD_ORDER;
-    ASSERT(object < this_machine()->boot->stacks_pages * ENTRIES);
-    uint64_t window = LIMEN_STACKS_BASE + object * THREAD_WINDOW;
+    ASSERT(physical % THREAD_SIZE == 0);
+    ASSERT(physical < this_machine()->boot->stacks_pages * LARGE_PAGE_SIZE);
+    uint64_t stack = physical + THREAD_SIZE - THREAD_STACK_SIZE;
 
-    uint64_t *table = (uint64_t *)((char *)memory + THREAD_TABLE_PAGE * PAGE_SIZE);
-    memset(table, 0, PAGE_SIZE);
+    *arch = (struct arch_thread){.stack_top = LIMEN_STACKS_BASE + physical + THREAD_SIZE};
+    uint64_t *entries = stack_entries(arch->stack_top);
     for (unsigned i = 0; i < THREAD_STACK_SIZE / PAGE_SIZE; i++)
-        table[THREAD_TOP_ENTRY - THREAD_STACK_SIZE / PAGE_SIZE + i] =
-            (physical + (THREAD_STACK_PAGE + i) * PAGE_SIZE) | PTE_KERNEL_DATA;
-    *directory_entry(window) = virt_to_phys(table) | PTE_PRESENT | PTE_WRITE;
+        entries[i] = (stack + i * PAGE_SIZE) | PTE_KERNEL_DATA;
 
     /* Nobody clears a stack's memory, but arch_check_exit() takes what it finds there for the
      * traces of calls too deep. */
     if (LIMEN_CHECKS)
-        memset((char *)memory + THREAD_STACK_PAGE * PAGE_SIZE, 0, THREAD_STACK_SIZE);
+        memset(phys_to_virt(stack), 0, THREAD_STACK_SIZE);
 
-    *arch = (struct arch_thread){.stack_top = window + THREAD_TOP_ENTRY * PAGE_SIZE};
-    arch->regs = user_frame(arch->stack_top);
+    arch->regs = (struct limen_regs *)arch->stack_top - 1;
+    arch_regs_clear(arch);
 }
 
 void arch_thread_destroy(struct arch_thread *arch)
 {
-    *directory_entry(arch->stack_top) = 0;
-    for (uint64_t at = arch->stack_top - THREAD_STACK_SIZE; at < arch->stack_top; at += PAGE_SIZE)
-        flush_page(at);
-    /* What other PCIDs keep of the way to the table, INVLPG does not reach; the memory it leads to
-     * may become ring 3's. */
-    if (this_machine()->pcids)
-        flush_pcid(INVPCID_OF_ALL, 0, 0);
+    uint64_t *entries = stack_entries(arch->stack_top);
+    /* The pages are global, so INVLPG reaches them in every PCID; the way to the table stays. */
+    for (unsigned i = 0; i < THREAD_STACK_SIZE / PAGE_SIZE; i++) {
+        entries[i] = 0;
+        flush_page(arch->stack_top - THREAD_STACK_SIZE + i * PAGE_SIZE);
+    }
     arch->regs = NULL;
 }
 
 struct arch_thread *thread_of_stack(uint64_t stack_top)
 {
-    return phys_to_virt((stack_top - LIMEN_STACKS_BASE) / THREAD_WINDOW << LIMEN_THREAD_ORDER);
+    return phys_to_virt(stack_top - LIMEN_STACKS_BASE - THREAD_SIZE);
 }
 
 void arch_idle_create(struct arch_thread *arch)
@@ -179,17 +168,16 @@ bool stack_find(uint64_t address, struct stack *stack)
         return true;
     }
 
-    uint64_t window = address & ~(THREAD_WINDOW - 1);
-    uint64_t object = (window - LIMEN_STACKS_BASE) / THREAD_WINDOW;
-    if (window < LIMEN_STACKS_BASE || object >= this_machine()->boot->stacks_pages * ENTRIES)
+    uint64_t object = (address - LIMEN_STACKS_BASE) & ~(THREAD_SIZE - 1);
+    if (object >= this_machine()->boot->stacks_pages * LARGE_PAGE_SIZE)
         return false;
-    uint64_t top = window + THREAD_TOP_ENTRY * PAGE_SIZE;
+    uint64_t top = LIMEN_STACKS_BASE + object + THREAD_SIZE;
     *stack = (struct stack){.name = "thread",
-                            .guard = window,
+                            .guard = top - THREAD_SIZE,
                             .base = top - THREAD_STACK_SIZE,
                             .top = top,
-                            .object = object << LIMEN_THREAD_ORDER};
-    return address < top && (*directory_entry(window) & PTE_PRESENT);
+                            .object = object};
+    return *stack_entries(top) & PTE_PRESENT;
 }
 
 const struct limen_regs *ist_frame(uint64_t rsp, unsigned *ist)

@@ -144,3 +144,11 @@ void arch_regs_set(struct arch_thread *arch, const struct limen_regs *from)
     regs->error = 0; /* not SYSCALL's any more: RCX and R11 are what the caller says */
     arch->flags |= ARCH_THREAD_IRET;
 }
+
+void arch_regs_clear(struct arch_thread *arch)
+{
+    arch_clear_words(arch->regs, LIMEN_REGS_WORDS);
+    arch->regs->cs = USER_CS;
+    arch->regs->ss = USER_SS;
+    arch->regs->rflags = RFLAGS_FIXED | RFLAGS_IF;
+}

@@ -13,9 +13,9 @@
  *       LIMEN_PHYSMAP_BASE + p     exactly the ranges listed below, not executable, in 1 GiB, 2 MiB
  *                                  or (at ragged ends) 4 KiB pages; writable, but for the kernel's
  *                                  own read-only segments; uncached where there is no memory,
- *       LIMEN_STACKS_BASE          page directories, all empty, enough for 2 MiB of addresses for
- *                                  every 32 KiB of memory: the kernel hangs each thread's own stack
- *                                  page table there (docs/threshold.md),
+ *       LIMEN_STACKS_BASE          page tables, all empty, enough for as many addresses as there is
+ *                                  memory: the kernel maps the stack of each thread there
+ *                                  (docs/threshold.md),
  *     kernel and physical map as global pages,
  *   - the PAT as after reset, which is what "uncached" in the tables refers to,
  *   - nothing mapped in the lower half but the page of code that switched tables; the kernel unmaps
@@ -109,7 +109,7 @@ struct limen_boot {
     uint64_t rsdp;            /* physical; 0: none found */
     uint64_t wall_seconds;    /* since 1970-01-01 UTC when the loader read the clock; 0: unknown */
     uint64_t trampoline_pml4; /* index of the PML4 entry that maps the jump; the kernel clears it */
-    uint64_t stacks_pages;    /* page directories under LIMEN_STACKS_BASE */
+    uint64_t stacks_pages;    /* page tables under LIMEN_STACKS_BASE */
     uint64_t tsc_hz; /* measured by the loader with the firmware's Stall; 0: not measured */
     struct limen_boot_framebuffer framebuffer;
     struct limen_boot_interrupts interrupts;

@@ -50,7 +50,7 @@ enum limen_type {
 #define LIMEN_RIGHTS_ALL    0xfu
 
 /* Sizes, as powers of two in bytes, of the objects of fixed size. */
-#define LIMEN_THREAD_ORDER       15u /* control page, FPU state, page table of its stack, stack */
+#define LIMEN_THREAD_ORDER       15u /* control page, FPU state, stack */
 #define LIMEN_ENDPOINT_ORDER     7u
 #define LIMEN_NOTIFICATION_ORDER 7u
 #define LIMEN_REPLY_ORDER        6u
@@ -154,9 +154,10 @@ enum limen_thread_op {
      * account of its sender with it, on which the thread draws until it waits at an endpoint again.
      * 0: it draws on its own context alone. */
     LIMEN_THREAD_SET_PASSIVE = 16,
-    /* Lets a configured, stopped thread begin, in one call in place of five: word 0 RIP, 1 RSP,
-     * 2 RDI (all other registers become zero), 3 FS base (GS base becomes zero), 4 slot of its
-     * message page as for SET_MESSAGE_PAGE (0: none), 5 priority, 6..7 name. */
+    /* Lets a stopped thread begin: word 0 RIP, 1 RSP, 2 RDI (all other registers become zero), 3 FS
+     * base (GS base becomes zero), 4 slot of its message page as for SET_MESSAGE_PAGE (0: none), 5
+     * priority, 6..7 name.  A thread that was never configured gets the caller's own space, table,
+     * fault endpoint and scheduling context, derived from what those are derived from. */
     LIMEN_THREAD_LAUNCH = 17,
 };
 

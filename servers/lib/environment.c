@@ -7,30 +7,25 @@
 #include <runtime/panic.h>
 #include <string.h>
 
-static const struct limen_environment *environment;
+const struct limen_environment *limen_environment_page;
 
 void limen_runtime_init(const struct limen_environment *page)
 {
-    environment = page;
-}
-
-const struct limen_environment *limen_environment(void)
-{
-    return environment;
+    limen_environment_page = page;
 }
 
 uint32_t limen_lookup(const char *name)
 {
-    for (uint32_t i = 0; i < environment->binding_count; i++)
-        if (strncmp(environment->bindings[i].name, name, LIMEN_NAME_MAX) == 0)
-            return environment->bindings[i].slot;
+    for (uint32_t i = 0; i < limen_environment()->binding_count; i++)
+        if (strncmp(limen_environment()->bindings[i].name, name, LIMEN_NAME_MAX) == 0)
+            return limen_environment()->bindings[i].slot;
     return 0;
 }
 
 const struct limen_binding *limen_binding(const char *name, enum limen_grant_kind kind)
 {
-    for (uint32_t i = 0; i < environment->binding_count; i++) {
-        const struct limen_binding *binding = &environment->bindings[i];
+    for (uint32_t i = 0; i < limen_environment()->binding_count; i++) {
+        const struct limen_binding *binding = &limen_environment()->bindings[i];
         if (binding->kind == kind && strncmp(binding->name, name, LIMEN_NAME_MAX) == 0)
             return binding;
     }
@@ -39,20 +34,20 @@ const struct limen_binding *limen_binding(const char *name, enum limen_grant_kin
 
 uint32_t limen_provided(void)
 {
-    for (uint32_t i = 0; i < environment->binding_count; i++)
-        if (environment->bindings[i].kind == LIMEN_GRANT_PROVIDES)
-            return environment->bindings[i].slot;
-    limen_panic("the manifest lets server %s provide no service", environment->name);
+    for (uint32_t i = 0; i < limen_environment()->binding_count; i++)
+        if (limen_environment()->bindings[i].kind == LIMEN_GRANT_PROVIDES)
+            return limen_environment()->bindings[i].slot;
+    limen_panic("the manifest lets server %s provide no service", limen_environment()->name);
 }
 
 bool limen_boot_option(const char *name, char *value, size_t size)
 {
-    return limen_option(environment->cmdline, name, value, size);
+    return limen_option(limen_environment()->cmdline, name, value, size);
 }
 
 uint64_t limen_now(void)
 {
-    const struct limen_clock *clock = (const struct limen_clock *)environment->clock;
+    const struct limen_clock *clock = (const struct limen_clock *)limen_environment()->clock;
 
     return limen_clock_ns(clock, __builtin_ia32_rdtsc());
 }

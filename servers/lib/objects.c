@@ -62,12 +62,21 @@ enum limen_error limen_thread_configure(uint32_t thread, uint32_t space, uint32_
     return limen_call4(thread, LIMEN_THREAD_CONFIGURE, (uint64_t[4]){space, table, fault_endpoint});
 }
 
+/* As much of a name as fits into two words, which are zero. */
+static void set_name(uint64_t words[2], const char *name)
+{
+    char *bytes = (char *)words;
+
+    for (size_t i = 0; i < 2 * sizeof words[0] && name[i] != '\0'; i++)
+        bytes[i] = name[i];
+}
+
 enum limen_error limen_thread_launch(uint32_t thread, const struct limen_launch *launch)
 {
     uint64_t words[8] = {launch->rip,     launch->rsp,          launch->rdi,
                          launch->fs_base, launch->message_page, launch->priority};
 
-    memcpy(&words[6], launch->name, strnlen(launch->name, 2 * sizeof words[0]));
+    set_name(&words[6], launch->name);
     return limen_call8(thread, LIMEN_THREAD_LAUNCH, words);
 }
 
@@ -136,7 +145,7 @@ enum limen_error limen_thread_set_name(uint32_t thread, const char *name)
 {
     uint64_t words[4] = {0};
 
-    memcpy(words, name, strnlen(name, 2 * sizeof words[0]));
+    set_name(words, name);
     return limen_call4(thread, LIMEN_THREAD_SET_NAME, words);
 }
 

@@ -91,9 +91,6 @@ static enum limen_error begin(struct limen_thread *thread, const char *name, uns
         error = limen_map_frames(LIMEN_SLOT_SPACE, frames, thread->count - 1,
                                  thread->addresses + LIMEN_PAGE_SIZE,
                                  LIMEN_RIGHT_READ | LIMEN_RIGHT_WRITE);
-    if (error == LIMEN_OK)
-        error = limen_thread_configure(thread->thread, LIMEN_SLOT_SPACE, LIMEN_SLOT_TABLE,
-                                       LIMEN_SLOT_SUPERVISOR);
     if (error != LIMEN_OK)
         return error;
     const struct limen_thread_block *block =
@@ -136,18 +133,30 @@ enum limen_error limen_thread_start(struct limen_thread *thread, const char *nam
     return error;
 }
 
-void limen_thread_join(struct limen_thread *thread)
+static bool has_ended(const struct limen_thread *thread)
+{
+    return __atomic_load_n(&thread->ended, __ATOMIC_SEQ_CST);
+}
+
+static void wait_for_end(struct limen_thread *thread)
 {
     struct limen_thread_block *self = limen_thread_block();
+    uint64_t bits; /* perhaps of another, that was seen to have ended before it signalled */
 
     if (self->joins == 0)
         limen_must("making a notification to join threads by", make_joins(self));
     __atomic_store_n(&thread->joined_by, self->joins, __ATOMIC_SEQ_CST);
-    while (!__atomic_load_n(&thread->ended, __ATOMIC_SEQ_CST)) {
-        uint64_t
-            bits; /* perhaps of another thread, that was seen to have ended before it signalled */
+    while (!has_ended(thread))
         limen_wait_notification(self->joins, LIMEN_FOREVER, &bits);
-    }
+}
+
+void limen_thread_join(struct limen_thread *thread)
+{
+    /* One of the same priority may end in the turn that it is given here. */
+    if (!has_ended(thread))
+        limen_yield();
+    if (!has_ended(thread))
+        wait_for_end(thread);
     limen_thread_destroy(thread);
 }
 

@@ -339,9 +339,13 @@ static void start_thread(uint32_t thread)
     if (chance(2))
         DO(CONTEXT, pick(LIMEN_TYPE_CONTEXT), CONFIGURE, 20000, 100000, UNLIMITED);
     DO(THREAD, thread, CONFIGURE, OWN_SPACE, SHARED_TABLE, faults);
+    /* One that is not configured would be launched as one of the test's own, and fault to where the
+     * test does. */
+    bool configured = shadow_type(thread) == LIMEN_TYPE_THREAD &&
+                      limen_thread_configure(thread, OWN_SPACE, SHARED_TABLE, faults) == LIMEN_OK;
     DO(THREAD, thread, SET_CONTEXT, chance(3) ? pick(LIMEN_TYPE_CONTEXT) : UNLIMITED);
     DO(THREAD, thread, SET_PASSIVE, chance(2));
-    if (chance(2)) {
+    if (configured && chance(2)) {
         DO(THREAD, thread, LAUNCH, regs.rip, regs.rsp, 0, 0, FRAMES + below(FRAMES_COUNT),
            TEST_PRIORITY - 5 - below(4));
         return;

@@ -112,9 +112,9 @@ class EntryWalker:
         self.findings = []
         self.called = {}            # functions of C that the entries call, and where
         self.ways_out = set()
-        functions = ("_start", "syscall_entry", "exit_to", "arch_exit", "fast_exit",
-                     "exception_entry", "interrupt_entry", "ist_entry", "paranoid_entry",
-                     "vector_stubs")
+        functions = ("_start", "syscall_entry", "exit_to", "arch_syscall_invoke", "arch_exit",
+                     "fast_exit", "exception_entry", "interrupt_entry", "ist_entry",
+                     "paranoid_entry", "vector_stubs")
         self.ranges = [(f.address, image.end_of(f)) for f in
                        (image.function_named(name) for name in functions)]
         self.table = image.address_of("exception_table")
@@ -222,7 +222,7 @@ class EntryWalker:
         return results
 
     def _fast_path(self, state, i):
-        """A jump to the fast path, which comes back by a jump to one of three places."""
+        """A jump to the fast path, which comes back by a jump to one of four places."""
         name = self.image.name_at(i.operands[0].address)
         gone = state.copy()
         gone.memory = dict(state.memory)
@@ -234,6 +234,7 @@ class EntryWalker:
         gone.registers["rdi"] = frame
         self._enter_c(gone, i, name)
         ways = {"arch_syscall_general": {},
+                "arch_syscall_invoke": {"rdi": Opaque("capability"), "rsi": gone.frame},
                 "arch_exit": {"rdi": Opaque("chosen frame")},
                 "fast_exit": {register: Opaque(what) for register, what in FAST_EXIT.items()}}
         results = []

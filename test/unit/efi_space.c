@@ -10,7 +10,7 @@
 #define GIB  (1ull << 30)
 
 /* Tables live in the test's own memory, whose addresses fit an entry as physical ones do. */
-enum { POOL_PAGES = 1200 };
+enum { POOL_PAGES = 4000 };
 
 struct pool {
     char *pages;
@@ -120,21 +120,21 @@ static void what_is_mapped_stays(void **state)
     assert_int_equal(tables_map(&tables, 5 * MIB, 0, 1, 0, LEVEL_4K), TABLES_OK);
     assert_int_equal(tables_map(&tables, 4 * MIB, 0, 512, 0, LEVEL_2M), TABLES_OCCUPIED);
     assert_int_equal(tables_map(&tables, 5 * MIB, 0, 1, 0, LEVEL_4K), TABLES_OCCUPIED);
-    assert_int_equal(tables_attach(&tables, 0, pool.pages, 1), TABLES_OCCUPIED);
+    assert_int_equal(tables_attach(&tables, 4 * MIB, pool.pages, 1), TABLES_OCCUPIED);
     assert_mapped(5 * MIB, 0, PAGE, 0);
 }
 
-static void directories_attached(void **state)
+static void tables_attached(void **state)
 {
     (void)state;
-    char *directories = pool.pages + (POOL_PAGES - 600) * PAGE;
-    assert_int_equal(tables_attach(&tables, LIMEN_STACKS_BASE, directories, 600), TABLES_OK);
+    char *last = pool.pages + (POOL_PAGES - 600) * PAGE;
+    assert_int_equal(tables_attach(&tables, LIMEN_STACKS_BASE, last, 600), TABLES_OK);
     for (uint64_t i = 0; i < 600; i++) {
-        const uint64_t address = LIMEN_STACKS_BASE + i * GIB;
-        uint64_t *entry = (uint64_t *)(void *)(directories + i * PAGE);
+        const uint64_t address = LIMEN_STACKS_BASE + i * 2 * MIB;
+        uint64_t *entry = (uint64_t *)(void *)(last + i * PAGE);
         assert_int_equal(translate(address).entry, 0);
-        entry[511] = (7 * MIB * 2) | ENTRY_LARGE | ENTRY_PRESENT;
-        assert_int_equal(translate(address + GIB - 1).physical, 14 * MIB + 2 * MIB - 1);
+        entry[511] = (7 * MIB) | ENTRY_PRESENT;
+        assert_int_equal(translate(address + 2 * MIB - 1).physical, 7 * MIB + PAGE - 1);
         entry[511] = 0;
     }
 }
@@ -195,14 +195,14 @@ static const struct memory_view view = {.map = map,
 
 static struct space_plan plan(enum tables_level largest)
 {
-    enum { STACKS = 6 * 1024 / 16 };
+    enum { STACKS = 6 * 1024 / 2 };
     assert_int_equal(space_stacks_pages(&view), STACKS);
     return (struct space_plan){
         .memory = &view,
         .segments = segments,
         .segment_count = 3,
         .boot_stack = BOOT_STACK_PHYSICAL,
-        .stacks_directories = pool.pages + (POOL_PAGES - STACKS) * PAGE,
+        .stacks_tables = pool.pages + (POOL_PAGES - STACKS) * PAGE,
         .stacks_pages = STACKS,
         .jump_page = JUMP_PAGE,
         .largest_page = largest,
@@ -331,7 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_largest_page_that_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(no_larger_than_allowed_or_aligned, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_mapped_stays, setup, teardown),
-        cmocka_unit_test_setup_teardown(directories_attached, setup, teardown),
+        cmocka_unit_test_setup_teardown(tables_attached, setup, teardown),
         cmocka_unit_test_setup_teardown(out_of_memory_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(the_kernel_by_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(the_physical_map, setup, teardown),

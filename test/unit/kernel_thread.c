@@ -233,6 +233,40 @@ static void test_registers_of_a_thread_stopped_in_the_kernel(void **state)
     EXPECT(BUSY, actor.slot, LIMEN_THREAD_CONFIGURE, LIMEN_INIT_SPACE, INIT, 0);
 }
 
+static void test_launch_of_a_thread_like_the_caller(void **state)
+{
+    (void)state;
+    const struct thread *thread = scene.object;
+    struct actor caller = make_actor(255, false);
+    unsigned endpoint = minted(make(LIMEN_TYPE_ENDPOINT, 0), 77);
+    EXPECT(OK, caller.slot, LIMEN_THREAD_SUSPEND);
+    EXPECT(OK, caller.slot, LIMEN_THREAD_CONFIGURE, LIMEN_INIT_SPACE, INIT, endpoint);
+    EXPECT(OK, caller.slot, LIMEN_THREAD_RESUME);
+    become(caller.thread);
+    EXPECT(OK, scene.thread, LIMEN_THREAD_LAUNCH, 0x401000, 0x7000f000, 5, 0x1000, 0, 3, 'x');
+    assert_int_equal(thread->state, LIMEN_THREAD_READY);
+    assert_int_equal(thread->priority, 3);
+    assert_int_equal(thread->name[0], 'x');
+    assert_int_equal(thread->arch.fs_base, 0x1000);
+    assert_int_equal(thread->arch.regs->rip, 0x401000);
+    assert_int_equal(thread->arch.regs->rsp, 0x7000f000);
+    assert_int_equal(thread->arch.regs->rdi, 5);
+    assert_ptr_equal(thread->space_slot.object, caller.thread->space_slot.object);
+    assert_ptr_equal(thread->table, caller.thread->table);
+    assert_int_equal(thread->slots, caller.thread->slots);
+    assert_ptr_equal(thread->payer, caller.thread->payer);
+    assert_int_equal(thread->fault_slot.badge, 77);
+    EXPECT(BUSY, scene.thread, LIMEN_THREAD_LAUNCH, 0);
+
+    /* What it has comes from where the caller's comes from, and not from the caller. */
+    become(world.init);
+    EXPECT(OK, INIT, LIMEN_TABLE_DELETE, caller.slot);
+    assert_false(slot_is_empty(&thread->fault_slot));
+    assert_int_equal(thread->state, LIMEN_THREAD_READY);
+    EXPECT(OK, INIT, LIMEN_TABLE_REVOKE, endpoint);
+    assert_true(slot_is_empty(&thread->fault_slot));
+}
+
 /* -- what it holds -- */
 
 static void test_message_page(void **state)
@@ -333,6 +367,7 @@ int main(void)
         SCENE_TEST(test_set_regs_refuses),
         SCENE_TEST(test_registers_of_a_waiting_thread),
         SCENE_TEST(test_registers_of_a_thread_stopped_in_the_kernel),
+        SCENE_TEST(test_launch_of_a_thread_like_the_caller),
         SCENE_TEST(test_message_page),
         SCENE_TEST(test_message_page_outlives_its_giver),
         SCENE_TEST(test_bind_refuses),

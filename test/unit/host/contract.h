@@ -63,6 +63,13 @@ static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t 
         to[i] = from[i];
 }
 
+static inline void arch_clear_words(void *at, uint64_t count)
+{
+    uint64_t *words = at;
+    for (uint64_t i = 0; i < count; i++)
+        words[i] = 0;
+}
+
 uint64_t arch_ticks(void);
 void arch_window(void);
 void arch_switch(struct arch_thread *from, struct arch_thread *to);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
 
+#include "invoke.h"
 #include "log.h"
 
 #include <limen/clock.h>
@@ -134,6 +135,11 @@ struct limen_regs *host_syscall(struct limen_regs *regs)
     return kernel_syscall(regs);
 }
 
+struct limen_regs *arch_syscall_invoke(struct slot *slot, struct limen_regs *regs)
+{
+    return invoke(slot, regs);
+}
+
 struct limen_regs *arch_syscall_general(void)
 {
     return kernel_syscall(host_cpu->current->arch.regs);
@@ -179,8 +185,7 @@ void arch_thread_create(struct arch_thread *arch, void *memory)
     memset(arch, 0, sizeof(*arch));
     arch->stack_top = (uint64_t)memory + (1u << LIMEN_THREAD_ORDER);
     arch->regs = (struct limen_regs *)arch->stack_top - 1;
-    memset(arch->regs, 0, sizeof(*arch->regs));
-    user_constants(arch->regs);
+    arch_regs_clear(arch);
 }
 
 /* The stack is gone: whoever still uses it reads dirt. */
@@ -199,6 +204,12 @@ void arch_idle_create(struct arch_thread *arch)
     memset(arch, 0, sizeof(*arch));
     arch->stack_top = (uint64_t)&stack[1];
     arch->regs = stack;
+}
+
+void arch_regs_clear(struct arch_thread *arch)
+{
+    *arch->regs = (struct limen_regs){0};
+    user_constants(arch->regs);
 }
 
 void arch_regs_set(struct arch_thread *arch, const struct limen_regs *from)

@@ -9,8 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The page that init filled in. */
-const struct limen_environment *limen_environment(void);
+/* The page that init filled in, by way of limen_runtime_init(). */
+extern const struct limen_environment *limen_environment_page;
+
+static inline const struct limen_environment *limen_environment(void)
+{
+    return limen_environment_page;
+}
 
 /* Sets the runtime up, before main().  init, which nobody gives a page, makes one of its own. */
 void limen_runtime_init(const struct limen_environment *environment);
