@@ -113,8 +113,7 @@ void arch_space_create(struct arch_space *space, void *top)
     space->cr3 = virt_to_phys(top);
     if (machine->pcid_count)
         space->cr3 |= machine->pcids[--machine->pcid_count] | CR3_KEEP;
-    for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
-        space->top[i] = machine->top[i];
+    arch_copy_words(&space->top[ENTRIES / 2], &machine->top[ENTRIES / 2], ENTRIES / 2);
 }
 
 void arch_space_destroy(struct arch_space *space)

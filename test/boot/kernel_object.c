@@ -52,8 +52,7 @@ static void do_nothing(void *unused)
 
 TEST(kernel, counters_count)
 {
-    uint64_t value;
-    bool checks = limen_counter(KERNEL, LIMEN_COUNTER_MAX_IRQS_OFF, &value) == LIMEN_OK;
+    bool checks = limen_call4(KERNEL, LIMEN_KERNEL_CHECK, (uint64_t[4]){0}) == LIMEN_OK;
 
     uint64_t entries = counter(LIMEN_COUNTER_ENTRIES);
     call_some();

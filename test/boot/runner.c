@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs one suite, or all: `suite=NAME` on the command line says which, `only=NAME` a single test.
+ * With `irqs_off=N` no test may make the kernel keep interrupts off for more than N instructions.
  *
  * The runner sits above every test and does nothing but wait: for the test to finish, for a fault
  * nobody asked for, or for a time that only a test that hangs can take.
@@ -194,11 +195,26 @@ static void clean_up(void)
     limen_wait_notification(FINISHED, 0, &bits); /* a second failure may have signalled again */
 }
 
+static void check_irqs_off(uint64_t most)
+{
+    uint64_t longest;
+
+    must("the longest stretch without interrupts",
+         limen_counter(KERNEL, LIMEN_COUNTER_MAX_IRQS_OFF, &longest));
+    if (longest > most && reason[0] == '\0')
+        snprintf(reason, REASON_MAX,
+                 "interrupts were off for %lu instructions, at most %lu are allowed", longest,
+                 most);
+}
+
 static bool run_test(const struct test *test)
 {
     char line[REASON_MAX + 80];
+    uint64_t irqs_off = number_option("irqs_off", 0);
 
     kit_reset();
+    if (irqs_off != 0)
+        must("reset", limen_counter_reset(KERNEL, LIMEN_COUNTER_MAX_IRQS_OFF));
     struct worker *worker = kit_make_worker();
     must("priority", limen_thread_set_priority(worker->thread, TEST_PRIORITY));
     start(worker, run_and_finish, (void *)(uintptr_t)test);
@@ -207,6 +223,8 @@ static bool run_test(const struct test *test)
     wait_for_end();
     runner_works = true;
     clean_up();
+    if (irqs_off != 0)
+        check_irqs_off(irqs_off);
     if (reason[0] == '\0')
         snprintf(line, sizeof line, "ok %s/%s\n", test->suite, test->name);
     else

@@ -73,9 +73,9 @@ enum limen_error limen_thread_start(struct limen_thread *thread, const char *nam
 /* Waits until entry has returned, and destroys the thread.  For one other thread at most. */
 void limen_thread_join(struct limen_thread *thread);
 
-/* Ends another thread, wherever it is, and takes what limen_thread_start() took for it back: memory,
- * slots and addresses.  What it took for itself, the notification of its joins included, stays
- * taken. */
+/* Ends another thread, wherever it is, and takes what limen_thread_start() took for it back:
+ * memory, slots and addresses.  What it took for itself, the notification of its joins included,
+ * stays taken. */
 void limen_thread_destroy(struct limen_thread *thread);
 
 #endif
