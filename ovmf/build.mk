@@ -10,6 +10,13 @@ IMAGE_SOURCES := $(BUILD)/BOOTX64.EFI $(BUILD)/servers/init.elf $(BUILD)/boot.cp
 $(BUILD)/limen.img $(BUILD)/check/limen.img $(BUILD)/measure/limen.img: %/limen.img: %/kernel.elf $(IMAGE_SOURCES)
 	ovmf/image.py $@ $(call IMAGE_FILES,$<)
 
+# A system with a boot archive of its own, $(1)/boot.cpio, and the kernel $(2).
+define other_image
+$(1)/limen.img: $(2) $(BUILD)/BOOTX64.EFI $(BUILD)/servers/init.elf $(1)/boot.cpio ovmf/image.py
+	ovmf/image.py $$@ EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$(2) \
+	  limen/init.elf=$(BUILD)/servers/init.elf limen/boot.cpio=$(1)/boot.cpio
+endef
+
 all: $(BUILD)/limen.img
 
 # A disk with the boot program that waits to be given another.

@@ -75,10 +75,7 @@ $(BENCH_MEMORY:%=$(BUILD)/test/bench/%/manifest.toml): $(BUILD)/test/bench/%/man
 
 $(foreach size,$(BENCH_MEMORY),$(eval $(call boot_archive,$(BUILD)/test/bench/$(size)/boot.cpio,$(BUILD)/test/bench/$(size)/manifest.toml)))
 
-$(BENCH_MEMORY:%=$(BUILD)/test/bench/%/limen.img): %/limen.img: $(BUILD)/kernel.elf $(BUILD)/BOOTX64.EFI \
-    $(BUILD)/servers/init.elf %/boot.cpio ovmf/image.py
-	ovmf/image.py $@ EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$< \
-	  limen/init.elf=$(BUILD)/servers/init.elf limen/boot.cpio=$(@D)/boot.cpio
+$(foreach size,$(BENCH_MEMORY),$(eval $(call other_image,$(BUILD)/test/bench/$(size),$(BUILD)/kernel.elf)))
 
 ## The operation of the benchmark that make profile shows.
 OP ?= ipc_roundtrip_0

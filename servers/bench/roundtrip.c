@@ -8,6 +8,7 @@
  */
 #include "benchmarks.h"
 #include "partner.h"
+#include "words.h"
 
 enum limen_error bench_null_syscall(struct samples *samples)
 {
@@ -18,18 +19,6 @@ enum limen_error bench_null_syscall(struct samples *samples)
         samples_between(samples, begin, end);
     }
     return LIMEN_OK;
-}
-
-static void fill(uint64_t *words, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        words[i] = i + 1;
-}
-
-static void invert(uint64_t *words, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        words[i] = ~words[i];
 }
 
 static void check_inverted(const uint64_t *words, unsigned count)
@@ -90,7 +79,7 @@ static void serve_4(struct shared *shared)
     uint64_t target = partner_target(shared), tag = 0, words[4] = {0};
 
     limen_syscall4(LIMEN_SYS_WAIT, &target, &tag, words);
-    invert(words, 4);
+    words_invert(words, 4);
     for (;;) {
         target = partner_target(shared);
         limen_syscall4(LIMEN_SYS_REPLY_WAIT, &target, &tag, words);
@@ -105,7 +94,7 @@ enum limen_error bench_roundtrip_4(struct samples *samples)
 
     if (error != LIMEN_OK)
         return error;
-    fill(words, 4);
+    words_fill(words, 4);
     error = limen_call4(endpoint, 0, words);
     check_inverted(words, 4);
     while (error == LIMEN_OK && samples_wanted(samples)) {
@@ -123,7 +112,7 @@ static void serve_8(struct shared *shared)
     uint64_t target = partner_target(shared), tag = 0, words[8] = {0};
 
     limen_syscall8(LIMEN_SYS_WAIT, &target, &tag, 0, words);
-    invert(words, 8);
+    words_invert(words, 8);
     for (;;) {
         target = partner_target(shared);
         limen_syscall8(LIMEN_SYS_REPLY_WAIT, &target, &tag, 0, words);
@@ -138,7 +127,7 @@ enum limen_error bench_roundtrip_8(struct samples *samples)
 
     if (error != LIMEN_OK)
         return error;
-    fill(words, 8);
+    words_fill(words, 8);
     error = limen_call8(endpoint, 0, words);
     check_inverted(words, 8);
     while (error == LIMEN_OK && samples_wanted(samples)) {
@@ -158,7 +147,7 @@ static void serve_page(struct shared *shared)
     struct limen_received received;
 
     limen_receive(shared->endpoint, shared->reply, NULL, LIMEN_FOREVER, &received);
-    invert(limen_message()->words, limen_tag_words(received.tag));
+    words_invert(limen_message()->words, limen_tag_words(received.tag));
     for (;;) {
         uint64_t answer = received.tag;
         limen_receive(shared->endpoint, shared->reply, &answer, LIMEN_FOREVER, &received);
@@ -174,7 +163,7 @@ static enum limen_error roundtrip_page(struct samples *samples, unsigned count)
 
     if (error != LIMEN_OK)
         return error;
-    fill(limen_message()->words, count);
+    words_fill(limen_message()->words, count);
     error = limen_transact(endpoint, tag, &came);
     limen_assert(came == count);
     check_inverted(limen_message()->words, count);

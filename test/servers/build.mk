@@ -3,11 +3,7 @@
 
 $(eval $(call server,mischief,test/servers/mischief))
 $(eval $(call boot_archive,$(BUILD)/test/servers/boot.cpio,test/servers/manifest.toml))
-
-$(BUILD)/test/servers/limen.img: $(BUILD)/check/kernel.elf $(BUILD)/BOOTX64.EFI \
-    $(BUILD)/servers/init.elf $(BUILD)/test/servers/boot.cpio ovmf/image.py
-	ovmf/image.py $@ EFI/BOOT/BOOTX64.EFI=$(BUILD)/BOOTX64.EFI limen/kernel.elf=$< \
-	  limen/init.elf=$(BUILD)/servers/init.elf limen/boot.cpio=$(BUILD)/test/servers/boot.cpio
+$(eval $(call other_image,$(BUILD)/test/servers,$(BUILD)/check/kernel.elf))
 
 TEST_FILES += $(BUILD)/test/servers/limen.img
 

@@ -5,6 +5,7 @@
  * The partner answers the first message with each word inverted, which shows that words travel both
  * ways, and later ones with the words that came.
  */
+#include "../../../servers/bench/words.h"
 #include "benchmarks.h"
 #include "partner.h"
 #include "system_call.h"
@@ -21,18 +22,6 @@ void bench_getppid(struct samples *samples, unsigned words)
         uint64_t end = stamp();
         samples_between(samples, begin, end);
     }
-}
-
-static void fill(uint64_t *words, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        words[i] = i + 1;
-}
-
-static void invert(uint64_t *words, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        words[i] = ~words[i];
 }
 
 static void check_inverted(const uint64_t *words, unsigned count)
@@ -57,7 +46,7 @@ static void serve_pipe(struct shared *shared, unsigned words)
 
     (void)shared;
     must("reading a first message", read(there[0], message, (size_t)bytes) == bytes, -1);
-    invert(message, words);
+    words_invert(message, words);
     for (;;) {
         system_call3(SYS_write, back[1], (long)message, bytes);
         system_call3(SYS_read, there[0], (long)message, bytes);
@@ -71,7 +60,7 @@ void bench_pipe_roundtrip(struct samples *samples, unsigned words)
 
     must("making a pipe", pipe(there) == 0 && pipe(back) == 0, -1);
     partner_start(0, serve_pipe, words);
-    fill(message, words);
+    words_fill(message, words);
     must("writing a first message", write(there[1], message, (size_t)bytes) == bytes, -1);
     must("reading a first answer", read(back[0], message, (size_t)bytes) == bytes, -1);
     check_inverted(message, words);
@@ -120,7 +109,7 @@ static void serve_futex(struct shared *shared, unsigned words)
     while (__atomic_load_n(&shared->turn, __ATOMIC_ACQUIRE) != TURN_PARTNER)
         system_call4(SYS_futex, (long)&shared->turn, FUTEX_WAIT, TURN_CALLER, 0);
     copy(message, shared->words, words);
-    invert(message, words);
+    words_invert(message, words);
     for (;;) {
         copy(shared->words, message, words);
         take_turns(&shared->turn, TURN_PARTNER, TURN_CALLER);
@@ -134,7 +123,7 @@ void bench_futex_roundtrip(struct samples *samples, unsigned words)
     uint64_t message[WORDS_MAX];
 
     partner_start(0, serve_futex, words);
-    fill(message, words);
+    words_fill(message, words);
     copy(shared->words, message, words);
     take_turns(&shared->turn, TURN_CALLER, TURN_PARTNER);
     copy(message, shared->words, words);
