@@ -123,12 +123,10 @@ void slot_fill(struct slot *slot, struct slot *parent, enum limen_type type, uns
     link_node(slot);
 }
 
-enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights)
+/* Copies a capability to right behind the original, or in front of its children: `next` says. */
+static inline void copy_node(struct slot *to, struct slot *from, unsigned rights, struct slot *next)
 {
-    ASSERT(slot_is_empty(to) && !slot_is_empty(from));
-    if (from->type == LIMEN_TYPE_UNTYPED)
-        return LIMEN_NOT_SUPPORTED;
-
+    ASSERT(slot_is_empty(to));
     *to = (struct slot){
         .type = from->type,
         .rights = from->rights & rights,
@@ -136,30 +134,29 @@ enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights)
         .holder = to->holder,
         .device = from->device,
         .object = from->object,
-        .next = from->child,
+        .next = next,
         .prev = from,
         .badge = from->type == LIMEN_TYPE_FRAME ? 0 : from->badge,
     };
-    from->child = to;
     link_node(to);
+}
+
+enum limen_error slot_copy(struct slot *to, struct slot *from, unsigned rights)
+{
+    ASSERT(!slot_is_empty(from));
+    if (from->type == LIMEN_TYPE_UNTYPED)
+        return LIMEN_NOT_SUPPORTED;
+
+    copy_node(to, from, rights, from->child);
+    from->child = to;
     return LIMEN_OK;
 }
 
 void slot_share(struct slot *to, struct slot *from)
 {
-    ASSERT(slot_is_empty(to) && from->type != LIMEN_TYPE_FRAME);
-    *to = (struct slot){
-        .type = from->type,
-        .rights = from->rights,
-        .order = from->order,
-        .holder = to->holder,
-        .object = from->object,
-        .next = from->next,
-        .prev = from,
-        .badge = from->badge,
-    };
+    ASSERT(from->type != LIMEN_TYPE_FRAME);
+    copy_node(to, from, LIMEN_RIGHTS_ALL, from->next);
     from->next = to;
-    link_node(to);
 }
 
 void slot_move(struct slot *to, struct slot *from)
