@@ -4,8 +4,6 @@
 #include "benchmarks.h"
 #include "partner.h"
 
-#define NUMBER_LENGTH 8u
-
 /* Threads are made this many at a time, in slots that follow each other. */
 #define BATCH       LIMEN_RETYPE_COUNT_MAX
 #define BATCHES_MAX 64u
@@ -18,18 +16,6 @@ struct crowd {
 };
 
 static struct crowd waiting, ready;
-
-/* The number after the option's name; 0 without it. */
-static unsigned option(const char *name)
-{
-    char text[NUMBER_LENGTH];
-    unsigned number = 0;
-
-    if (limen_boot_option(name, text, sizeof text))
-        for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
-            number = number * 10 + (unsigned)(*digit - '0');
-    return number;
-}
 
 /* -- threads -- */
 
@@ -154,11 +140,11 @@ static enum limen_error make_capabilities(unsigned count)
 
 enum limen_error load_prepare(void)
 {
-    enum limen_error error = make_waiting(option("bench-threads"));
+    enum limen_error error = make_waiting((unsigned)limen_boot_number("bench-threads", 0));
 
     if (error == LIMEN_OK)
-        error = make_capabilities(option("bench-capabilities"));
+        error = make_capabilities((unsigned)limen_boot_number("bench-capabilities", 0));
     if (error == LIMEN_OK)
-        error = make_ready(option("bench-ready"));
+        error = make_ready((unsigned)limen_boot_number("bench-ready", 0));
     return error;
 }

@@ -45,6 +45,18 @@ bool limen_boot_option(const char *name, char *value, size_t size)
     return limen_option(limen_environment()->cmdline, name, value, size);
 }
 
+uint64_t limen_boot_number(const char *name, uint64_t otherwise)
+{
+    char text[24]; /* any number of 64 bits, and its end */
+    uint64_t value = 0;
+
+    if (!limen_boot_option(name, text, sizeof text) || !text[0])
+        return otherwise;
+    for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
+        value = value * 10 + (uint64_t)(*digit - '0');
+    return value;
+}
+
 uint64_t limen_now(void)
 {
     const struct limen_clock *clock = (const struct limen_clock *)limen_environment()->clock;

@@ -3,6 +3,7 @@
  * (test/entry/bases.py): each finds ring 3's GS base or the kernel's, and has to leave it. */
 #include "attack.h"
 
+#include <runtime/environment.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ TEST(attack_nmi, bases_of_the_kernel_s)
     struct victim victims[2] = {new_victim(), new_victim()};
     for (unsigned n = 0; n < 2; n++)
         set_priority(victims[n].worker->thread, LOWER);
-    for (unsigned i = 0; i < number_option("rounds", 1) * BASES; i++) {
+    for (unsigned i = 0; i < limen_boot_number("rounds", 1) * BASES; i++) {
         for (unsigned n = 0; n < 2; n++)
             run_with(&victims[n], bases[(i + n) % BASES], bases[(i + 2 * n + 1) % BASES]);
         for (unsigned n = 0; n < 2; n++) {

@@ -13,6 +13,7 @@
 #include "fuzz_threads.h"
 
 #include <limen/message.h>
+#include <runtime/environment.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -621,13 +622,13 @@ static void tear_down(void)
 
 TEST(fuzz, calls)
 {
-    uint64_t seed = number_option("seed", 1);
-    uint64_t calls = number_option("calls", CALLS_DEFAULT);
+    uint64_t seed = limen_boot_number("seed", 1);
+    uint64_t calls = limen_boot_number("calls", CALLS_DEFAULT);
     char line[120];
 
     memset(&run, 0, sizeof run);
     run.state = seed * 0x9e3779b97f4a7c15 + 1;
-    run.trace = number_option("trace", UINT64_MAX);
+    run.trace = limen_boot_number("trace", UINT64_MAX);
     fuzz_calls_made = 0;
     snprintf(line, sizeof line, "fuzzing with seed=%lu calls=%lu\n", seed, calls);
     say(line);

@@ -86,18 +86,6 @@ void expect_error_at(const char *file, int line, const char *what, uint64_t actu
              limen_error_text((enum limen_error)actual), expected, limen_error_text(expected));
 }
 
-uint64_t number_option(const char *name, uint64_t otherwise)
-{
-    char text[24];
-    uint64_t value = 0;
-
-    if (!limen_boot_option(name, text, sizeof text) || !text[0])
-        return otherwise;
-    for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
-        value = value * 10 + (uint64_t)(*digit - '0');
-    return value;
-}
-
 /* -- objects -- */
 
 uint32_t slots(unsigned count)

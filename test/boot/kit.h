@@ -32,9 +32,6 @@ struct test {
         __attribute__((section("tests"), used, retain)) = {#suite, #name, __FILE__, name};         \
     static void name(void)
 
-/* What the word name=NUMBER on the command line says. */
-uint64_t number_option(const char *name, uint64_t otherwise);
-
 /* The kernel's capabilities, at the slots where init finds them, and what the runner adds. */
 enum slot {
     OWN_TABLE = LIMEN_INIT_TABLE,

@@ -98,7 +98,7 @@ static void divide_memory(void)
 {
     unsigned largest = largest_untyped(UINT32_MAX);
     uint32_t memory = LIMEN_INIT_UNTYPED + largest_untyped(largest);
-    unsigned order = (unsigned)number_option("arena", 0);
+    unsigned order = (unsigned)limen_boot_number("arena", 0);
     uint32_t tables = FIRST_FREE;
 
     if (order == 0 && machine->untyped[largest].order < ARENA_ORDER)
@@ -210,7 +210,7 @@ static void check_irqs_off(uint64_t most)
 static bool run_test(const struct test *test)
 {
     char line[REASON_MAX + 80];
-    uint64_t irqs_off = number_option("irqs_off", 0);
+    uint64_t irqs_off = limen_boot_number("irqs_off", 0);
 
     kit_reset();
     if (irqs_off != 0)

@@ -8,6 +8,7 @@
 #include "paths.h"
 #include "victim.h"
 
+#include <runtime/environment.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,7 +110,7 @@ TEST(storm, load)
     char line[LIMEN_LOG_WRITE_MAX];
     struct worker *loads[3];
 
-    wanted = number_option("entries", ENTRIES_DEFAULT) / 3;
+    wanted = limen_boot_number("entries", ENTRIES_DEFAULT) / 3;
     server = make_echo();
     spawn(LOWER + 1, serve_echo, &server);
     spawn(HIGHER, load_of_timers, NULL);

@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "roles.h"
 
-unsigned long number_option(const char *name, unsigned long otherwise)
-{
-    char text[16];
-    unsigned long number = 0;
-
-    if (!limen_boot_option(name, text, sizeof text))
-        return otherwise;
-    for (const char *at = text; *at >= '0' && *at <= '9'; at++)
-        number = number * 10 + (unsigned long)(*at - '0');
-    return number;
-}
-
 /* Knuth's linear congruential generator */
 uint64_t random_below(uint64_t *seed, uint64_t limit)
 {

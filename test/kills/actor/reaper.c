@@ -112,8 +112,8 @@ static void expect_all_serve(void)
 
 void reaper(void)
 {
-    unsigned long kills = number_option("kills", KILLS_DEFAULT);
-    uint64_t seed = number_option("seed", 1);
+    unsigned long kills = limen_boot_number("kills", KILLS_DEFAULT);
+    uint64_t seed = limen_boot_number("seed", 1);
 
     for (size_t i = 0; i < VICTIMS; i++) /* so that each is in a later life from the beginning */
         kill(i);

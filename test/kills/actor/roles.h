@@ -9,9 +9,6 @@
  * each word. */
 #define LONG_MESSAGE LIMEN_WORDS_MAX
 
-/* A number from the boot command line. */
-unsigned long number_option(const char *name, unsigned long otherwise);
-
 /* Numbers that look random, from 0 to below the limit. */
 uint64_t random_below(uint64_t *seed, uint64_t limit);
 

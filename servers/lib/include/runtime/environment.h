@@ -33,6 +33,10 @@ const struct limen_binding *limen_binding(const char *name, enum limen_grant_kin
  * `value`. */
 bool limen_boot_option(const char *name, char *value, size_t size);
 
+/* The decimal number in `name=number` there, up to the first character that is no digit;
+ * `otherwise` where the command line has no such word, or no value in it. */
+uint64_t limen_boot_number(const char *name, uint64_t otherwise);
+
 /* Monotonic nanoseconds since the kernel's first instruction; read without a system call. */
 uint64_t limen_now(void);
 
